@@ -1,0 +1,275 @@
+"""The words of the gateway, as frozen values: what happened (past tense) and what to do (imperative).
+
+No behaviour and no I/O. A new need is a new field or a new class, never a dictionary of extras.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRef:
+    """One conversation as its channel sees it, and where an answer goes. `key` is opaque outside its adapter.
+
+    `account` is our end (a Slack team, a number, a mailbox); empty means the channel's only account.
+    """
+
+    channel: str
+    account: str
+    key: str
+
+
+class Proof(StrEnum):
+    """How far a sender's identity is proven."""
+
+    NONE = "none"  #: only claimed, such as a mail's From line
+    CARRIER = "carrier"  #: the phone network's word; caller ids can be forged
+    PLATFORM = "platform"  #: signed in at the platform that signed the request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """An address on a channel: `U0ANA` in team `T0TEAM`, a number, a mail address. `name` is for eyes only."""
+
+    channel: str
+    account: str = ""
+    address: str
+    name: str = ""
+    proof: Proof = Proof.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRef:
+    """Something attached. `where` is opaque outside its adapter (`Channel.fetch` reads it)."""
+
+    where: str
+    mime_type: str = "application/octet-stream"
+    name: str = ""
+
+
+# --- it happened -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """A person wrote. Deduplicated on `event_id` (one delivery) and on `message_id` (the message itself)."""
+
+    kind: Literal["message"] = "message"
+    event_id: str
+    message_id: str
+    thread: ThreadRef
+    sender: Identity
+    text: str
+    media: tuple[MediaRef, ...] = ()
+    own_account: bool = True  #: False: an account nobody configured; only a route that names it takes it
+    addressed: bool = True  #: False: taken only when the thread already has a conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionGiven:
+    """A person decided; the approval's row says how. Written by `approvals.decide` alone."""
+
+    kind: Literal["decision"] = "decision"
+    approval_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalExpired:
+    """Nobody decided in time. Written by the sweep alone."""
+
+    kind: Literal["expired"] = "expired"
+    approval_id: str
+
+
+class Delivery(StrEnum):
+    """What a carrier says of a message it took."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReported:
+    """The carrier said what became of something we sent. `provider_id` is the receipt's."""
+
+    channel: str
+    provider_id: str
+    state: Delivery
+    error: str = ""
+
+
+LaneEvent = MessageReceived | DecisionGiven | ApprovalExpired
+"""What a conversation's lane holds; `Conversations.receive` matches it, closed."""
+
+
+# --- approvals as surfaces see them ------------------------------------------------------------------------
+
+
+class ApprovalState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalView:
+    """One request as a surface shows it. Free of session ids, codes and tokens."""
+
+    id: str
+    tool: str
+    arguments: dict[str, Any] | None  #: None: the platform did not say; the surface says so
+    digest: str
+    requester: Identity
+    asked_in: str  #: the channel of the customer's thread
+    agent: str
+    message: str  #: what the customer wrote that led to it
+    required: int
+    approvers: tuple[str, ...]
+    reason_required: bool
+    expires_at: datetime
+    state: ApprovalState = ApprovalState.PENDING
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    reason: str = ""
+    applied: bool = False  #: the agent took the answer and the turn went on
+
+
+# --- please do ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the carrier gave us for a message: `provider_id` is opaque outside its adapter."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """Plain words to a thread. `text` is Markdown from a model or words of ours: data, never markup to trust."""
+
+    kind: Literal["say"] = "say"
+    to: ThreadRef
+    text: str
+    ref: str = ""  #: our own id of this message, stable over retries; filled in by the outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskApproval:
+    """Show a request where approvers see it."""
+
+    kind: Literal["ask"] = "ask"
+    to: ThreadRef
+    approval: ApprovalView
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOutcome:
+    """Change what `AskApproval` showed; `receipt` names it and is filled in by the outbox."""
+
+    kind: Literal["outcome"] = "outcome"
+    to: ThreadRef
+    approval: ApprovalView
+    receipt: Receipt | None = None
+    ref: str = ""
+
+
+Outbound = Say | AskApproval | ShowOutcome
+
+lane_events: TypeAdapter[LaneEvent] = TypeAdapter(Annotated[LaneEvent, Field(discriminator="kind")])
+outbounds: TypeAdapter[Outbound] = TypeAdapter(Annotated[Outbound, Field(discriminator="kind")])
+
+
+# --- the agent's side --------------------------------------------------------------------------------------
+
+
+class AgentStatus(StrEnum):
+    """What the platform says a session is doing (`participant_status`)."""
+
+    IDLE = "Idle"
+    PROCESSING = "Processing"
+    AWAITING_APPROVAL = "AwaitingApproval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A piece of the reply. For live display only; the truth is `Replied`."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """The turn's whole reply."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """The agent wants to run one tool call. `message_id` names the request when it is answered."""
+
+    message_id: str
+    tool_call_id: str
+    tool_id: str
+    tool_name: str
+    arguments: dict[str, Any] | None
+    open: bool = True  #: in a history: still unanswered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged:
+    status: AgentStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFailed:
+    """The turn ended without a reply. `error` is for logs, never for a customer."""
+
+    message_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPosted:
+    """In a history only: what a user posted."""
+
+    message_id: str
+    text: str
+
+
+AgentEvent = Delta | Replied | ApprovalAsked | StatusChanged | TurnFailed
+HistoryEntry = UserPosted | Replied | ApprovalAsked | TurnFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Run it, with exactly these arguments (empty: as proposed)."""
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """Do not run it. A reason beginning with `UNANSWERED:` says that nobody decided."""
+
+    reason: str
+
+
+Answer = Confirm | Deny

@@ -1,0 +1,196 @@
+"""The sockets of the core: what it needs from channels, the agent platform and the engine, and what it offers.
+
+Protocols only. A member is here because the core must choose; how a thing looks is an adapter's `render.py`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from starlette.routing import BaseRoute
+
+from gateway.events import (
+    AgentEvent,
+    AgentStatus,
+    Answer,
+    ApprovalView,
+    DeliveryReported,
+    HistoryEntry,
+    Identity,
+    MediaRef,
+    MessageReceived,
+    Outbound,
+    Receipt,
+    ThreadRef,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from gateway.store import Tx
+
+Clock = Callable[[], datetime]
+"""The time, UTC and aware. Passed in everywhere, so that a test owns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `gateway doctor`."""
+
+    ok: bool
+    what: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    data: bytes
+    mime_type: str
+    name: str = ""
+
+
+# --- what an adapter may do with the core ------------------------------------------------------------------
+
+
+class Added(StrEnum):
+    """What became of an event at the inbox; whichever it is, the platform is told 200."""
+
+    KEPT = "kept"
+    DUPLICATE = "duplicate"
+    NO_ROUTE = "no_route"  #: recorded, answered with nothing
+    IGNORED = "ignored"  #: not addressed to us: nothing kept
+
+
+class InboxDoor(Protocol):
+    async def add(self, event: MessageReceived) -> Added:
+        """Keep the event. When this returns it is on disk; when it raises, nothing was kept. Twice is safe."""
+
+    async def report(self, report: DeliveryReported) -> None:
+        """Note what a carrier said of a message. States never move backwards; twice is safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to somebody who tried to decide. `approval` is None unless they may see the request."""
+
+    result: Literal["decided", "already", "not_allowed", "unknown", "changed", "reason_required"]
+    approval: ApprovalView | None = None
+
+
+class ApprovalsDoor(Protocol):
+    async def read(self, approval_id: str, who: Identity) -> Decision:
+        """What `who` may see of a request; changes nothing. `decided` here means: it is open and theirs to decide."""
+
+    async def decide(
+        self,
+        approval_id: str,
+        who: Identity,
+        verdict: Verdict,
+        *,
+        reason: str = "",
+        digest: str = "",
+        via: str,
+    ) -> Decision:
+        """Decide once, in one transaction. `digest`, when given, must match the request. Twice is safe."""
+
+
+class Door(Protocol):
+    @property
+    def inbox(self) -> InboxDoor: ...
+    @property
+    def approvals(self) -> ApprovalsDoor: ...
+
+
+# --- what the core needs from a channel --------------------------------------------------------------------
+
+
+class Channel(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def routes(self, door: Door) -> Sequence[BaseRoute]:
+        """Its HTTP endpoints: verify, translate, hand to the door, answer the platform."""
+
+    def lane(self, to: ThreadRef) -> str:
+        """The queue at the carrier that a message to `to` joins: a Slack channel, a number, a mailbox. Pure."""
+
+    async def send(self, message: Outbound) -> Receipt:
+        """Deliver once. Raises `TryLater`, `WillNeverArrive` or `Uncertain`; the caller owns retries."""
+
+    async def find(self, message: Outbound) -> Receipt | None:
+        """Did an uncertain send arrive? None: no. Raises `Unknowable` where the carrier cannot tell."""
+
+    async def fetch(self, media: MediaRef) -> Blob:
+        """The bytes behind an attachment, capped. Raises `TryLater` or `GiveUp`."""
+
+    async def check(self) -> Sequence[Finding]: ...
+
+    async def aclose(self) -> None: ...
+
+
+# --- what the core needs from the agent platform -----------------------------------------------------------
+
+
+class AgentLine(Protocol):
+    """A live connection to one session. Every method raises `AgentUnavailable` when the line is lost."""
+
+    @property
+    def status(self) -> AgentStatus | None:
+        """What the session was doing when we connected; None where the platform does not say."""
+
+    async def post(self, text: str, *, client_message_id: str) -> None:
+        """Post a user message; returns when the platform acknowledged it.
+
+        The same `client_message_id` twice is one message at a platform that honours it (the embedded server).
+        Raises `AgentRefused` when the platform says no.
+        """
+
+    async def answer(self, request_message_id: str, answer: Answer) -> None:
+        """Answer an approval request. Twice is safe: "already answered" counts as taken.
+
+        Raises `AgentRefused` when the platform does not take it.
+        """
+
+    async def history(self) -> Sequence[HistoryEntry]:
+        """The session's messages, oldest first."""
+
+    def events(self) -> AsyncIterator[AgentEvent]:
+        """Everything that has come since we connected, then what comes. Never ends by itself."""
+
+
+class AgentPlatform(Protocol):
+    async def open_session(self, agent: str) -> str:
+        """A new session id for an agent's name or id. Raises `AgentUnavailable` or `AgentRefused`."""
+
+    def attach(self, session_id: str) -> AbstractAsyncContextManager[AgentLine]:
+        """Connect to a session, from any process. Raises `AgentUnavailable`, `SessionGone` or `AgentRefused`."""
+
+    async def check(self) -> Sequence[Finding]: ...
+
+    async def aclose(self) -> None: ...
+
+
+# --- the engine --------------------------------------------------------------------------------------------
+
+
+class Work(Protocol):
+    """What the engine runs. Each is safe to call at any time, for anything, twice."""
+
+    async def drain(self, conversation_id: int) -> None: ...
+    async def deliver(self, lane: str) -> None: ...
+    async def sweep(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Wakes lanes. Rows own their attempts and their order; a lost wake-up is found by the sweep within a second."""
+
+    async def wake(self, tx: "Tx", conversation_id: int) -> None:
+        """Run `drain` for this conversation once the transaction is committed; one at a time per conversation."""
+
+    async def wake_lane(self, tx: "Tx", lane: str) -> None:
+        """Run `deliver` for this lane once the transaction is committed; one at a time per lane."""
+
+    async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
+        """Run work until `stop()` returns; then take nothing new, let what runs finish for a while, cancel the rest."""

@@ -1,0 +1,41 @@
+"""Column types that mean the same on SQLite and PostgreSQL. No tables here."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import DateTime, TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time in UTC, both ways; a naive one is refused (SQLite would silently drop the zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only for a column declared INTEGER."""
+
+Body = Text
+"""Serialised values. Text, not JSONB: JSONB rewrites numbers (`1e2` to `100`), and digests cover the text."""
+
+
+def storable(text: str) -> str:
+    """Text that both databases take: NUL and lone surrogates become the replacement character."""
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8") if not _plain(text) else text
+
+
+def _plain(text: str) -> bool:
+    return "\x00" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))

@@ -1,0 +1,47 @@
+"""Approval requests and votes. A request leaves `pending` by compare-and-set, once."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.store.sql import changed, insert_new, table
+from gateway.store.store import Tx
+from gateway.store.tables import ApprovalRow, VoteRow
+
+
+async def add(tx: Tx, **values: Any) -> bool:
+    """False: this request of this session is there already."""
+    return await insert_new(tx.db, ApprovalRow, **values) is not None
+
+
+async def get(db: AsyncSession, approval_id: str) -> ApprovalRow | None:
+    return (await db.scalars(select(ApprovalRow).where(col(ApprovalRow.id) == approval_id))).first()
+
+
+async def of_turn(db: AsyncSession, turn_id: int) -> list[ApprovalRow]:
+    question = select(ApprovalRow).where(col(ApprovalRow.turn_id) == turn_id).order_by(col(ApprovalRow.created_at))
+    return list((await db.scalars(question)).all())
+
+
+async def all_open(db: AsyncSession) -> list[ApprovalRow]:
+    question = select(ApprovalRow).where(col(ApprovalRow.state) == "pending").order_by(col(ApprovalRow.created_at))
+    return list((await db.scalars(question)).all())
+
+
+async def settle(tx: Tx, approval_id: str, *, state: str, at: datetime, by: str, via: str, reason: str) -> bool:
+    """Leave `pending`. False: somebody else was first."""
+    pending = (col(ApprovalRow.id) == approval_id, col(ApprovalRow.state) == "pending")
+    values = {"state": state, "decided_at": at, "decided_by": by, "decided_via": via, "reason": reason}
+    return await changed(tx.db, update(table(ApprovalRow)).where(*pending).values(**values)) == 1
+
+
+async def mark_applied(tx: Tx, approval_ids: list[str]) -> None:
+    await changed(tx.db, update(table(ApprovalRow)).where(col(ApprovalRow.id).in_(approval_ids)).values(applied=True))
+
+
+async def add_vote(tx: Tx, **values: Any) -> bool:
+    """False: this person has voted already."""
+    return await insert_new(tx.db, VoteRow, **values) is not None

@@ -1,0 +1,26 @@
+"""Timers: rows that are due at a time. The clock is the caller's."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.store.sql import changed, insert_new, table
+from gateway.store.store import Tx
+from gateway.store.tables import TimerRow
+
+
+async def set_timer(tx: Tx, kind: str, subject: str, due: datetime) -> None:
+    await insert_new(tx.db, TimerRow, kind=kind, subject=subject, due=due)
+
+
+async def due(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[TimerRow]:
+    question = select(TimerRow).where(col(TimerRow.done_at).is_(None), col(TimerRow.due) <= now)
+    return list((await db.scalars(question.order_by(col(TimerRow.due)).limit(limit))).all())
+
+
+async def finish(tx: Tx, kind: str, subject: str, now: datetime) -> bool:
+    """True for the one who finished it; False when it was done already."""
+    open_one = (col(TimerRow.kind) == kind, col(TimerRow.subject) == subject, col(TimerRow.done_at).is_(None))
+    return await changed(tx.db, update(table(TimerRow)).where(*open_one).values(done_at=now)) == 1

@@ -1,0 +1,54 @@
+"""Turns: inserted before the post, so that after a crash the next owner knows a post may be under way."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.store.sql import changed, insert_new, table
+from gateway.store.store import Tx
+from gateway.store.tables import TurnRow
+
+
+async def for_event(db: AsyncSession, inbox_id: int) -> TurnRow | None:
+    return (await db.scalars(select(TurnRow).where(col(TurnRow.inbox_id) == inbox_id))).first()
+
+
+async def get(db: AsyncSession, turn_id: int) -> TurnRow:
+    return (await db.scalars(select(TurnRow).where(col(TurnRow.id) == turn_id))).one()
+
+
+async def begin(tx: Tx, *, conversation_id: int, inbox_id: int, session_id: str, text: str, now: datetime) -> TurnRow:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    values = {
+        "conversation_id": conversation_id,
+        "inbox_id": inbox_id,
+        "session_id": session_id,
+        "started_at": now,
+    }
+    values |= {"posted_text": text, "posted_digest": digest, "state": "running", "posted": False}
+    turn_id = await insert_new(tx.db, TurnRow, **values)
+    return await get(tx.db, turn_id)
+
+
+async def move(tx: Tx, turn_id: int, *, session_id: str) -> None:
+    """The same turn, in another session."""
+    await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(session_id=session_id))
+
+
+async def end(tx: Tx, turn_id: int, *, state: str, **values: Any) -> None:
+    await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(state=state, **values))
+
+
+async def posted_alike(db: AsyncSession, turn: TurnRow) -> int:
+    """How many earlier turns of this session put the same text into its history."""
+    where = (
+        col(TurnRow.session_id) == turn.session_id,
+        col(TurnRow.posted_digest) == turn.posted_digest,
+        col(TurnRow.posted),
+        col(TurnRow.id) < turn.id,
+    )
+    return int((await db.scalars(select(func.count()).select_from(TurnRow).where(*where))).one())

@@ -1,0 +1,1 @@
+"""The gateway's own pages and what every endpoint shares."""

@@ -1,0 +1,1 @@
+"""The engine, twice: one process on SQLite, any number on PostgreSQL."""

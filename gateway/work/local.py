@@ -1,0 +1,75 @@
+"""The engine for SQLite: tasks of this one process. A file lock keeps a second engine away."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from gateway.errors import ConfigError
+from gateway.ports import Work
+from gateway.store import Tx
+from gateway.work.slots import Slots
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 1.0
+GRACE_S = 8.0
+
+
+class LocalEngine:
+    def __init__(self, *, turn_slots: int = 50, send_slots: int = 50) -> None:
+        self._turn_slots = turn_slots
+        self._send_slots = send_slots
+        self._drains: Slots[int] | None = None
+        self._sends: Slots[str] | None = None
+
+    async def wake(self, tx: Tx, conversation_id: int) -> None:
+        tx.after_commit(lambda: self._drains.poke(conversation_id) if self._drains else None)
+
+    async def wake_lane(self, tx: Tx, lane: str) -> None:
+        tx.after_commit(lambda: self._sends.poke(lane) if self._sends else None)
+
+    async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
+        self._drains = Slots(work.drain, self._turn_slots)
+        self._sends = Slots(work.deliver, self._send_slots)
+        stopping = asyncio.ensure_future(stop())
+        try:
+            while not stopping.done():
+                await _sweep(work)
+                await asyncio.wait([stopping], timeout=SWEEP_S)
+        finally:
+            stopping.cancel()
+            await asyncio.gather(self._drains.close(GRACE_S), self._sends.close(GRACE_S))
+            self._drains = self._sends = None
+
+
+async def _sweep(work: Work) -> None:
+    try:
+        await work.sweep()
+    except Exception:
+        # The database may be away for a moment; the next second tries again.
+        log.exception("the sweep stopped")
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The database's file; None for PostgreSQL."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+@contextlib.contextmanager
+def only_engine(database: Path) -> Iterator[None]:
+    """Hold the lock file beside the database. Raises `ConfigError` when another process runs the engine."""
+    path = database.with_name(database.name + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"DATABASE_URL: {database} is in use by another gateway; stop it, or set DATABASE_URL to PostgreSQL"
+            ) from error
+        yield
