@@ -1,0 +1,213 @@
+"""Slack's endpoint and its Web API: the only I/O of Slack. Bolt dispatches every event, action and view."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from adapters.slack import decisions, inbound, render
+from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, Unreadable, WillNeverArrive
+from gateway.events import MediaRef, Outbound, Receipt, ShowOutcome, ThreadRef
+from gateway.ports import Blob, Clock, Door, Finding
+from gateway.web.guard import capped_body, refusing
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024  # bytes; Slack's own payloads stay far below
+TIMEOUT_S = 15
+PASSING = {"ratelimited", "rate_limited", "invalid_auth", "not_authed", "token_revoked", "account_inactive"}
+BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+
+
+class SlackSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    signing_secret: SecretStr = Field(min_length=1)
+    bot_token: SecretStr = Field(min_length=1)
+    api_url: str = "https://slack.com/api/"
+
+    @property
+    def signing_secrets(self) -> list[str]:
+        return [one.strip() for one in self.signing_secret.get_secret_value().split(",") if one.strip()]
+
+
+class SlackChannel:
+    name = "slack"
+
+    def __init__(self, settings: SlackSettings, *, clock: Clock) -> None:
+        """Made inside the running loop: it keeps one HTTP session until `aclose`."""
+        self._settings = settings
+        self._clock = clock
+        self._http = aiohttp.ClientSession()
+        self._client = self._web_client(settings.bot_token.get_secret_value())
+
+    def _web_client(self, token: str | None) -> AsyncWebClient:
+        base_url = self._settings.api_url.rstrip("/") + "/"
+        return AsyncWebClient(token=token, base_url=base_url, timeout=TIMEOUT_S, session=self._http)
+
+    # --- in ------------------------------------------------------------------------------------------------
+
+    def routes(self, door: Door) -> Sequence[BaseRoute]:
+        bolt = self._bolt(door)
+
+        async def events(request: Request) -> Response:
+            body = await capped_body(request, MAX_BODY)
+            inbound.prove(request.headers, body, secrets=self._settings.signing_secrets, now=self._clock().timestamp())
+            return await self._dispatch(bolt, request, body)
+
+        return [Route("/slack/events", refusing(events), methods=["POST"])]
+
+    async def _dispatch(self, bolt: AsyncApp, request: Request, body: bytes) -> Response:
+        try:
+            asked = to_async_bolt_request(request, body)
+            if not isinstance(asked.body, dict) or not asked.body or _odd(asked.body):
+                raise Unreadable("a body Slack does not send")
+        except Unreadable:
+            raise
+        except Exception as error:  # bolt's parser fails in many ways on a body it does not know
+            raise Unreadable("the body is not one of Slack's") from error
+        if asked.body.get("type") == "app_rate_limited":
+            log.warning("Slack limits our events: more than 30,000 in an hour for a workspace")
+            return Response(status_code=200)
+        answer = await bolt.async_dispatch(asked)
+        if answer.status == 404 and "kept" in asked.context:
+            return Response(status_code=200)
+        return to_starlette_response(answer)
+
+    def _bolt(self, door: Door) -> AsyncApp:
+        async def keep(req: AsyncBoltRequest, resp: BoltResponse, next: Any) -> BoltResponse:
+            # Bolt answers 200 before a listener has run, so the row is written before bolt goes on.
+            event = inbound.read(req.body)
+            if event is not None:
+                try:
+                    req.context["kept"] = await door.inbox.add(event)
+                except Exception:
+                    log.exception("an event of Slack could not be kept; Slack is asked to send it again")
+                    return BoltResponse(status=500, body="")
+            return await next()  # type: ignore[no-any-return]
+
+        async def who(context: Any) -> AuthorizeResult:
+            token = self._settings.bot_token.get_secret_value()
+            return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token)
+
+        bolt = AsyncApp(
+            signing_secret=self._settings.signing_secrets[0],
+            client=self._web_client(None),  # `authorize` brings the token
+            authorize=who,
+            before_authorize=keep,
+            request_verification_enabled=False,  # done above, over the raw bytes: bolt parses before it verifies
+            ssl_check_enabled=False,
+        )
+        decisions.listen(bolt, door)
+        anything = re.compile(".*")
+        bolt.event(anything)(_nothing)
+        for rest in (bolt.action, bolt.view, bolt.shortcut, bolt.command):
+            rest(anything)(_acknowledge)
+        return bolt
+
+    # --- out -----------------------------------------------------------------------------------------------
+
+    def lane(self, to: ThreadRef) -> str:
+        return f"slack:{to.account}:{to.key.partition(':')[0]}"
+
+    async def send(self, message: Outbound) -> Receipt:
+        channel, _, thread = message.to.key.partition(":")
+        shown = render.message(message)
+        try:
+            if isinstance(message, ShowOutcome) and message.receipt is not None:
+                return await self._change(message.receipt, shown)
+            return await self._post(channel, thread, shown, message.ref)
+        except SlackApiError as error:
+            raise _ours(error) from error
+        except aiohttp.ClientConnectorError as error:
+            raise TryLater("Slack cannot be reached") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Uncertain("Slack's answer was lost") from error
+
+    async def _post(self, channel: str, thread: str, shown: dict[str, Any], ref: str) -> Receipt:
+        answer = await self._client.chat_postMessage(
+            channel=channel,
+            thread_ts=thread or None,
+            metadata={"event_type": "gatehouse", "event_payload": {"ref": ref}},
+            parse="none",
+            unfurl_links=False,
+            unfurl_media=False,
+            **shown,
+        )
+        return Receipt(provider_id=f"{answer['channel']}:{answer['ts']}")
+
+    async def _change(self, receipt: Receipt, shown: dict[str, Any]) -> Receipt:
+        channel, _, ts = receipt.provider_id.partition(":")
+        try:
+            await self._client.chat_update(channel=channel, ts=ts, **shown)
+        except SlackApiError as error:
+            if error.response.get("error") not in CARD_GONE:
+                raise
+            return await self._post(channel, ts, shown, "")
+        return receipt
+
+    async def find(self, message: Outbound) -> Receipt | None:
+        """Looks for our id in the latest messages of the place. Editing twice is the same as once."""
+        if isinstance(message, ShowOutcome):
+            return None
+        channel, _, thread = message.to.key.partition(":")
+        try:
+            if thread:
+                answer = await self._client.conversations_replies(
+                    channel=channel, ts=thread, limit=50, include_all_metadata=True
+                )
+            else:
+                answer = await self._client.conversations_history(channel=channel, limit=50, include_all_metadata=True)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            raise Unknowable("Slack does not show us the channel's messages") from error
+        for one in answer.get("messages") or []:
+            payload = (one.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("ref") == message.ref:
+                return Receipt(provider_id=f"{channel}:{one['ts']}")
+        return None
+
+    async def fetch(self, media: MediaRef) -> Blob:
+        raise GiveUp("files from Slack are not fetched yet")
+
+    async def check(self) -> Sequence[Finding]:
+        return []
+
+    async def aclose(self) -> None:
+        await self._http.close()
+
+
+def _odd(body: dict[str, Any]) -> bool:
+    """A signed body whose parts are not what they must be; bolt's own middleware would fail on it."""
+    return any(name in body and not isinstance(body[name], dict) for name in ("event", "view", "user"))
+
+
+def _ours(error: SlackApiError) -> Exception:
+    said = str(error.response.get("error") or f"HTTP {error.response.status_code}")
+    if error.response.status_code == 429 or said in PASSING:
+        wait = error.response.headers.get("Retry-After", "")
+        return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)
+    if error.response.status_code >= 500 or said in BROKEN:
+        return Uncertain(f"Slack said {said}")
+    return WillNeverArrive(f"Slack said {said}")
+
+
+async def _nothing() -> None:
+    """The row is kept already."""
+
+
+async def _acknowledge(ack: Any) -> None:
+    await ack()

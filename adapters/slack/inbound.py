@@ -1,0 +1,109 @@
+"""Slack's requests -> events and people. Pure: no network, no clock, no database (the time is passed in)."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from html import unescape
+from typing import Any
+
+from gateway.errors import NotProven
+from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
+
+MAX_AGE_S = 300  # both ways, as Slack's own libraries check
+TAKEN_SUBTYPES = (None, "file_share", "thread_broadcast", "me_message")
+
+
+def prove(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str], now: float) -> None:
+    """Raises `NotProven` unless Slack signed these bytes within five minutes of `now` (seconds since 1970).
+
+    https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
+    stamp, signature = headers.get("x-slack-request-timestamp", ""), headers.get("x-slack-signature", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12 and signature.isascii()):
+        raise NotProven("no usable signature")
+    if abs(now - int(stamp)) > MAX_AGE_S:
+        raise NotProven("the signature is too old; is this machine's clock right?")
+    signed = b"v0:" + stamp.encode() + b":" + body
+    expected = ("v0=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets)
+    if not any(hmac.compare_digest(one.encode(), signature.encode()) for one in expected):
+        raise NotProven("the signature does not match")
+
+
+def read(body: Mapping[str, Any]) -> MessageReceived | None:
+    """The message in an event callback. None: an event that is none of our business."""
+    event = body.get("event")
+    if body.get("type") != "event_callback" or not isinstance(event, Mapping):
+        return None
+    if event.get("type") not in ("message", "app_mention") or event.get("subtype") not in TAKEN_SUBTYPES:
+        return None
+    user, channel, ts = (_text(event, name) for name in ("user", "channel", "ts"))
+    if event.get("bot_id") or not (user and channel and ts):
+        return None
+    direct = event.get("channel_type") == "im" or channel.startswith("D")
+    mention = event.get("type") == "app_mention"
+    root = _text(event, "thread_ts")
+    if not (direct or mention or root):
+        return None
+    team = _text(body, "team_id") or _text(event, "team")
+    return MessageReceived(
+        event_id=_text(body, "event_id") or f"{team}:{channel}:{ts}",
+        message_id=f"{team}:{channel}:{ts}",
+        thread=ThreadRef("slack", team, f"{channel}:{root or ts}"),
+        sender=Identity(
+            channel="slack",
+            account=_text(event, "user_team") or _text(event, "team") or team,
+            address=user,
+            proof=Proof.PLATFORM,
+        ),
+        text=plain(_text(event, "text"), _bot_user(body)),
+        media=_files(event),
+        addressed=direct or mention,
+    )
+
+
+def clicker(body: Mapping[str, Any]) -> Identity:
+    """Who clicked or submitted, as Slack signed it."""
+    user, team = body.get("user") or {}, body.get("team") or {}
+    return Identity(
+        channel="slack",
+        account=_text(user, "team_id") or _text(team, "id"),
+        address=_text(user, "id"),
+        name=_text(user, "name") or _text(user, "username"),
+        proof=Proof.PLATFORM,
+    )
+
+
+def written(view: Mapping[str, Any], block: str) -> str:
+    """What a person wrote into the input of a form; both its ids are `block`."""
+    state = view.get("state")
+    values = state.get("values") if isinstance(state, Mapping) else None
+    inputs = values.get(block) if isinstance(values, Mapping) else None
+    return _text(inputs.get(block) if isinstance(inputs, Mapping) else None, "value")
+
+
+def plain(text: str, bot_user: str = "") -> str:
+    """What the person typed: without the mention of the bot, links and entities decoded once."""
+    if bot_user:
+        text = text.replace(f"<@{bot_user}>", "")
+    text = re.sub(r"<((?:https?|mailto)[^|>]*)(?:\|[^>]*)?>", r"\1", text)
+    return unescape(text).strip()
+
+
+def _bot_user(body: Mapping[str, Any]) -> str:
+    granted = body.get("authorizations")
+    first = granted[0] if isinstance(granted, list) and granted and isinstance(granted[0], Mapping) else {}
+    return _text(first, "user_id")
+
+
+def _files(event: Mapping[str, Any]) -> tuple[MediaRef, ...]:
+    files = event.get("files")
+    found = [file for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
+    return tuple(
+        MediaRef(where=_text(file, "id"), mime_type=_text(file, "mimetype"), name=_text(file, "name")) for file in found
+    )
+
+
+def _text(where: Any, name: str) -> str:
+    value = where.get(name) if isinstance(where, Mapping) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,176 @@
+"""Our messages -> Slack's text and Block Kit. Pure. What people or models wrote is shown as text, never parsed."""
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.events import ApprovalState, ApprovalView, AskApproval, Outbound, Proof, Say, ShowOutcome
+from gateway.ports import Decision
+
+APPROVE, DENY, DENY_FORM, REASON = "approval_approve", "approval_deny", "approval_deny_form", "reason"
+
+MAX_TEXT = 35_000  # Slack cuts a message at 40,000 characters
+MAX_HEADER = 150
+MAX_ARGUMENTS = 8_000  # a message whose blocks exceed about 13,200 characters is refused (msg_too_long)
+MAX_QUOTE = 600
+NOT_YOURS = "This request is not yours to decide. Nothing was changed."
+PROOFS = {Proof.CARRIER: "as the carrier says", Proof.PLATFORM: "signed in there", Proof.NONE: "not proven"}
+
+Block = dict[str, Any]
+
+
+def escape(text: str) -> str:
+    """Text that Slack shows as it is: no mention, link or broadcast in it is live."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def visible(text: str) -> str:
+    """Text for an approver's eyes: what would hide or reorder it is spelled out (`\\u202e`)."""
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t" else c
+        for c in text
+    )
+
+
+def message(out: Outbound) -> dict[str, Any]:
+    """`text` and `blocks` of a message, for chat.postMessage and chat.update."""
+    match out:
+        case Say():
+            return {"text": _cut(escape(out.text.strip()), MAX_TEXT)}
+        case AskApproval(approval=asked):
+            blocks = [*_request(asked), _buttons(asked) if can_be_approved(asked) else _too_much(asked)]
+            return {"text": escape(visible(f"Approve {asked.tool}?")), "blocks": blocks}
+        case ShowOutcome(approval=asked):
+            said = outcome(asked)
+            return {"text": escape(visible(f"{asked.tool}: {said}")), "blocks": [*_request(asked), _plain(said)]}
+
+
+def can_be_approved(asked: ApprovalView) -> bool:
+    """A card that cannot show the whole request has no Approve button: what is cut off is not approved."""
+    return asked.arguments is not None and len(_arguments(asked)) <= MAX_ARGUMENTS
+
+
+def deny_form(approval_id: str, asked: ApprovalView) -> dict[str, Any]:
+    """The modal that asks for the reason of a denial."""
+    field = {"type": "plain_text_input", "action_id": REASON, "multiline": True, "max_length": 1000}
+    block = {
+        "type": "input",
+        "block_id": REASON,
+        "optional": not asked.reason_required,
+        "label": _words("Why? The agent is told, and may tell the customer."),
+        "element": field,
+    }
+    return {
+        "type": "modal",
+        "callback_id": DENY_FORM,
+        "private_metadata": approval_id,
+        "title": _words("Deny this request"),
+        "submit": _words("Deny"),
+        "close": _words("Back"),
+        "blocks": [_plain(f"{asked.tool} {_arguments(asked)[:300]}"), block],
+    }
+
+
+def answer(decision: Decision) -> str:
+    """What the person who tried to decide is told, and only they. Empty: the card says it."""
+    match decision.result:
+        case "decided":
+            return ""
+        case "already" if decision.approval:
+            return escape(visible(f"Already decided. {outcome(decision.approval)}"))
+        case "changed":
+            return "The request has changed since this card was made. Nothing was decided."
+        case "reason_required":
+            return "A reason is needed to deny this."
+        case "unknown":
+            return "This request is not known here (any more). Nothing was changed."
+        case _:
+            return NOT_YOURS
+
+
+def outcome(asked: ApprovalView) -> str:
+    when = f", {_time(asked.decided_at)}" if asked.decided_at else ""
+    match asked.state:
+        case ApprovalState.APPROVED:
+            done = "The agent went on with it." if asked.applied else "It is being carried out."
+            return f"Approved by {asked.decided_by}{when}. {done}"
+        case ApprovalState.DENIED:
+            why = f" Reason: {asked.reason}" if asked.reason else ""
+            return f"Denied by {asked.decided_by}{when}.{why}"
+        case ApprovalState.EXPIRED:
+            return f"Not decided: {asked.reason}{when}. The agent was told that nobody decided."
+        case ApprovalState.CANCELLED:
+            return f"Withdrawn{when}. {asked.reason}".strip()
+        case ApprovalState.PENDING:
+            return "Waiting for a decision."
+
+
+def _request(asked: ApprovalView) -> list[Block]:
+    who = asked.requester
+    name = f"{who.name}, " if who.name else ""
+    asker = f"{name}{who.address} on {asked.asked_in} ({PROOFS[who.proof]}), through the agent {asked.agent}"
+    needs = f"Needs {asked.required} of: {', '.join(asked.approvers)}. Expires {_time(asked.expires_at)}."
+    return [
+        {"type": "header", "text": _words(_cut(visible(f"Approve {asked.tool}?"), MAX_HEADER))},
+        {"type": "rich_text", "elements": [_line("Asked by ", bold=True, then=asker)]},
+        {"type": "rich_text", "elements": [_line("They wrote ", bold=True, then=_cut(asked.message, MAX_QUOTE))]},
+        {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [_text(_shown(asked))]}]},
+        {"type": "context", "elements": [_words(visible(f"{needs} Digest {asked.digest[:12]}"))]},
+    ]
+
+
+def _shown(asked: ApprovalView) -> str:
+    whole = _arguments(asked)
+    rest = len(whole) - MAX_ARGUMENTS
+    return whole if rest <= 0 else f"{whole[:MAX_ARGUMENTS]}\n… {rest} more characters"
+
+
+def _arguments(asked: ApprovalView) -> str:
+    if asked.arguments is None:
+        return "The agent platform did not say with which arguments."
+    if not asked.arguments:
+        return "(no arguments)"
+    return visible("\n".join(f"{name}: {_value(value)}" for name, value in asked.arguments.items()))
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _buttons(asked: ApprovalView) -> Block:
+    approve = {"type": "button", "action_id": APPROVE, "value": asked.id, "style": "primary", "text": _words("Approve")}
+    return {"type": "actions", "elements": [approve, _deny(asked)]}
+
+
+def _too_much(asked: ApprovalView) -> Block:
+    return {"type": "actions", "elements": [_deny(asked)]}
+
+
+def _deny(asked: ApprovalView) -> Block:
+    return {"type": "button", "action_id": DENY, "value": asked.id, "style": "danger", "text": _words("Deny")}
+
+
+def _line(label: str, *, bold: bool, then: str) -> Block:
+    elements = [{**_text(label), "style": {"bold": bold}}, _text(visible(then))]
+    return {"type": "rich_text_section", "elements": elements}
+
+
+def _plain(text: str) -> Block:
+    return {"type": "section", "text": _words(_cut(visible(text), 3000))}
+
+
+def _words(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%d %b %H:%M UTC")

@@ -1,0 +1,130 @@
+"""Twilio's endpoints and its REST API: the only I/O of SMS."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
+from twilio.rest import Client
+
+from adapters.sms import inbound, render
+from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.events import MediaRef, Outbound, Receipt, ThreadRef
+from gateway.ports import Blob, Door, Finding
+from gateway.web.guard import capped_body, refusing
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 256 * 1024  # bytes; Twilio's largest webhook is a few KB
+TIMEOUT_S = 15.0
+TOO_MANY = 20429  # Twilio's code beside HTTP 429
+EMPTY = Response("<Response/>", media_type="text/xml")
+
+
+class SmsSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    account_sid: str = Field(pattern=r"^AC[0-9a-zA-Z]+$")
+    auth_token: SecretStr
+    sender: str = Field(alias="from", min_length=1)
+    shared_key: SecretStr | None = None
+    api_url: str = ""
+
+    @field_validator("shared_key")
+    @classmethod
+    def not_yet(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            raise ValueError("shared keys are not built yet; unset it")
+        return key
+
+    @property
+    def tokens(self) -> list[str]:
+        """Newest first; more than one during a rotation."""
+        return [token.strip() for token in self.auth_token.get_secret_value().split(",") if token.strip()]
+
+
+class SmsChannel:
+    name = "sms"
+
+    def __init__(self, settings: SmsSettings, *, public_url: Callable[[], str]) -> None:
+        """Made inside the running loop: it keeps one HTTP session until `aclose`."""
+        self._settings = settings
+        self._public_url = public_url
+        # No retries inside the client: it would repeat a POST, and the person would get the text twice.
+        self._http = AsyncTwilioHttpClient(pool_connections=True, timeout=TIMEOUT_S)
+        self._client = Client(settings.account_sid, settings.tokens[0], http_client=self._http)
+        if settings.api_url:
+            self._client.api.base_url = settings.api_url.rstrip("/")
+
+    def routes(self, door: Door) -> Sequence[BaseRoute]:
+        async def text(request: Request) -> Response:
+            event = inbound.read(await self._proven(request), ours=self._settings.sender)
+            await door.inbox.add(event)
+            return EMPTY
+
+        async def status(request: Request) -> Response:
+            await door.inbox.report(inbound.read_status(await self._proven(request)))
+            return EMPTY
+
+        return [
+            Route("/sms/inbound", refusing(text), methods=["POST"]),
+            Route("/sms/status", refusing(status), methods=["POST"]),
+        ]
+
+    async def _proven(self, request: Request) -> FormData:
+        body = await capped_body(request, MAX_BODY)
+        query = request.url.query
+        url = self._public_url().rstrip("/") + request.url.path + (f"?{query}" if query else "")
+        signature = request.headers.get("x-twilio-signature")
+        settings = self._settings
+        return inbound.proven_form(url, body, signature, tokens=settings.tokens, account_sid=settings.account_sid)
+
+    def lane(self, to: ThreadRef) -> str:
+        return f"sms:{to.key}"
+
+    async def send(self, message: Outbound) -> Receipt:
+        text, ours = render.text_for(message), message.to.account or self._settings.sender
+        sender = {"messaging_service_sid": ours} if ours.startswith("MG") else {"from_": ours}
+        callback = self._public_url().rstrip("/") + "/sms/status"
+        try:
+            sent = await self._client.messages.create_async(
+                to=message.to.key, body=text, status_callback=callback, **sender
+            )
+        except TwilioRestException as error:
+            raise _ours(error) from error
+        except aiohttp.ClientConnectorError as error:
+            raise TryLater("Twilio cannot be reached") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Uncertain("Twilio's answer was lost") from error
+        if not sent.sid:
+            raise Uncertain("Twilio's answer had no sid")
+        return Receipt(provider_id=sent.sid)
+
+    async def find(self, message: Outbound) -> Receipt | None:
+        raise Unknowable("Twilio takes no id of ours with a message")
+
+    async def fetch(self, media: MediaRef) -> Blob:
+        raise GiveUp("attachments of texts are not fetched yet")
+
+    async def check(self) -> Sequence[Finding]:
+        return []
+
+    async def aclose(self) -> None:
+        await self._http.close()
+
+
+def _ours(error: TwilioRestException) -> Exception:
+    said = f"Twilio said {error.status}, code {error.code}"
+    if error.status == 429 or error.code == TOO_MANY:
+        return TryLater(said)
+    if error.status >= 500:
+        return Uncertain(said)
+    if error.status in (401, 403):
+        return TryLater(f"{said}: check SMS__ACCOUNT_SID and SMS__AUTH_TOKEN")
+    return WillNeverArrive(said)

@@ -1,0 +1,90 @@
+"""Twilio's webhooks -> events. Pure: no network, no clock, no database."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import FormData, UploadFile
+from twilio.request_validator import RequestValidator
+
+from gateway.errors import Foreign, NotProven, Unreadable
+from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
+
+MAX_MEDIA = 10  # Twilio's own limit for one message
+STATES = {
+    "accepted": Delivery.ACCEPTED,
+    "scheduled": Delivery.ACCEPTED,
+    "queued": Delivery.ACCEPTED,
+    "sending": Delivery.ACCEPTED,
+    "sent": Delivery.SENT,
+    "delivered": Delivery.DELIVERED,
+    "read": Delivery.DELIVERED,
+    "undelivered": Delivery.FAILED,
+    "failed": Delivery.FAILED,
+    "canceled": Delivery.FAILED,
+}
+
+
+def proven_form(url: str, body: bytes, signature: str | None, *, tokens: Sequence[str], account_sid: str) -> FormData:
+    """The form of a request that Twilio signed for our account. `url` is the address Twilio called.
+
+    Blank and repeated fields are kept: they are part of the signature.
+    Raises `NotProven`, `Unreadable`, `Foreign`.
+    """
+    if not signature or not signature.isascii():
+        raise NotProven("no X-Twilio-Signature")
+    try:
+        pairs: list[tuple[str, str | UploadFile]] = list(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=500))
+    except ValueError as error:
+        raise Unreadable("the body is not a form") from error
+    form = FormData(pairs)
+    if not any(RequestValidator(token).validate(url, form, signature) for token in tokens):
+        raise NotProven("the signature does not match; is PUBLIC_URL the address Twilio calls?")
+    if form.get("AccountSid") != account_sid:
+        raise Foreign("signed, but for another account")
+    return form
+
+
+def read(form: FormData, *, ours: str) -> MessageReceived:
+    """A text that came in. `ours` is SMS__FROM: a number, or the messaging service that our numbers belong to.
+
+    Raises `Unreadable` when it lacks what every text has.
+    """
+    sid, theirs, to = (_field(form, name) for name in ("MessageSid", "From", "To"))
+    if not (sid and theirs and to):
+        raise Unreadable("MessageSid, From or To is missing")
+    account = ours if _field(form, "MessagingServiceSid") == ours else to
+    return MessageReceived(
+        event_id=sid,
+        message_id=sid,
+        thread=thread_between(ours=account, theirs=theirs),
+        sender=Identity(channel="sms", address=theirs, name=_field(form, "ProfileName"), proof=Proof.CARRIER),
+        text=_field(form, "Body"),
+        media=_media(form),
+        own_account=account == ours,
+    )
+
+
+def read_status(form: FormData) -> DeliveryReported:
+    """What became of a text of ours. An unknown state counts as accepted."""
+    sid = _field(form, "MessageSid") or _field(form, "SmsSid")
+    if not sid:
+        raise Unreadable("MessageSid is missing")
+    state = STATES.get(_field(form, "MessageStatus").lower(), Delivery.ACCEPTED)
+    return DeliveryReported(channel="sms", provider_id=sid, state=state, error=_field(form, "ErrorCode"))
+
+
+def thread_between(*, ours: str, theirs: str) -> ThreadRef:
+    """A pair of numbers is the thread: SMS has no thread id of its own."""
+    return ThreadRef("sms", ours, theirs)
+
+
+def _media(form: FormData) -> tuple[MediaRef, ...]:
+    count = _field(form, "NumMedia")
+    many = min(int(count), MAX_MEDIA) if count.isascii() and count.isdigit() else 0
+    found = ((_field(form, f"MediaUrl{i}"), _field(form, f"MediaContentType{i}")) for i in range(many))
+    return tuple(MediaRef(where=url, mime_type=mime or "application/octet-stream") for url, mime in found if url)
+
+
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
