@@ -1,0 +1,1 @@
+"""The outermost ring: reads the environment, builds everything, owns the command line."""

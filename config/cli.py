@@ -1,0 +1,105 @@
+"""The command line: `gateway ...`, and `python -m config ...` where only the lock is installed."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from gateway.errors import ConfigError
+
+app = typer.Typer(
+    help="Gatehouse: a messaging gateway for AI agents on Slack and SMS, with human approvals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+agents = typer.Typer(help="The embedded agent server.", no_args_is_help=True)
+app.add_typer(agents, name="agents")
+
+
+@app.command(epilog="Example: gateway run   |   PORT=9000 gateway run")
+def run() -> None:
+    """Run everything in one process. With no channel configured it brings a sandbox and prints its address."""
+    from config import running
+
+    _start(lambda settings: running.run(settings))
+
+
+@app.command(epilog="Example: PORT=8000 gateway web   (needs DATABASE_URL=postgresql://...)")
+def web() -> None:
+    """Run the endpoints alone; workers do the work. PostgreSQL only, any number."""
+    from config import running
+
+    _start(lambda settings: running.web(settings))
+
+
+@app.command(epilog="Example: gateway worker   (needs DATABASE_URL=postgresql://...)")
+def worker() -> None:
+    """Run turns, sends and timers. PostgreSQL only, any number."""
+    from config import running
+
+    _start(lambda settings: running.worker(settings))
+
+
+@app.command(epilog="Example: DATABASE_URL=postgres://user:password@host/name gateway migrate")
+def migrate() -> None:
+    """Bring the database to this release's schema. Safe to run again."""
+    from config import schema
+    from config.settings import read
+    from gateway.store import database_url
+    from gateway.work.local import only_engine, sqlite_path
+
+    with _one_line():
+        settings = read()
+        path = sqlite_path(database_url(settings.database_url))
+        if path is None:
+            revision = schema.migrate(settings.database_url)
+        else:
+            with only_engine(path):
+                revision = schema.migrate(settings.database_url)
+        typer.echo(f"the database is at revision {revision}")
+
+
+@app.command(epilog="Example: gateway demo")
+def demo() -> None:
+    """Play the main story in a sandbox of its own: a text, a card in Slack, a click, the reply; then a denial."""
+    from config import demo as story
+
+    with _one_line():
+        raise typer.Exit(asyncio.run(story.play()))
+
+
+@agents.command(epilog="Example: gateway agents serve --port 8765")
+def serve(port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765) -> None:
+    """Run the embedded agent server alone, on loopback. Point AGENT__URL at http://127.0.0.1:PORT/v1."""
+    from config import running
+
+    _start(lambda settings: running.serve_agents(settings, port))
+
+
+class _one_line:
+    """A wrong configuration is one line and exit code 1, never a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ConfigError):
+            typer.echo(f"gateway: {error}", err=True)
+            raise typer.Exit(1)
+
+
+def _start(work: Any) -> None:
+    from config import logs
+    from config.settings import read
+
+    with _one_line():
+        settings = read()
+        logs.set_up(settings.log_level)
+        main: Coroutine[Any, Any, None] = work(settings)
+        asyncio.run(main)
+
+
+def main() -> None:
+    app(prog_name="gateway")

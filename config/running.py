@@ -1,0 +1,200 @@
+"""The processes: `run` (everything), `web`, `worker`. Each ends within 20 s of SIGTERM, taking nothing new."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from adapters.agent.client import AgentClient, AgentSettings
+from adapters.agent.server import app as agent_server
+from adapters.agent.server import definitions
+from adapters.sandbox.world import Sandbox
+from config import schema, wiring
+from config.serving import bind, serving
+from config.settings import Settings
+from config.wiring import Parts
+from gateway import policy as policies
+from gateway.errors import ConfigError
+from gateway.policy import Policy
+from gateway.ports import AgentPlatform, Clock
+from gateway.store import database_url
+from gateway.work.local import only_engine, sqlite_path
+
+log = logging.getLogger(__name__)
+
+AGENTS = Path("config/agents")
+SANDBOX_STATE = Path("var/sandbox.db")
+
+
+def read_policy(settings: Settings) -> Policy:
+    """The policy file, checked against the agents we can see. Raises `ConfigError`."""
+    path = settings.gateway_config
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"GATEWAY_CONFIG: {path} cannot be read ({error}); set it to the path of gateway.toml"
+        ) from error
+    policy = policies.read(text, str(path))
+    if settings.agent_platform() is None:
+        agents = definitions.load(AGENTS)
+        wiring.check_gated(policy, {name: agent.gated_tools for name, agent in agents.items()}, str(path))
+    return policy
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A gateway that answers at `url` and works."""
+
+    url: str
+    parts: Parts
+    sandbox: Sandbox | None
+    engine: "asyncio.Task[None]"
+
+
+async def run(settings: Settings) -> None:
+    """Everything in one process, until SIGTERM or SIGINT. With no channel configured, the sandbox is the world."""
+    policy = read_policy(settings)
+    stop = stopped_by_signal()
+    async with live(settings, policy) as gateway:
+        if gateway.sandbox is not None:
+            log.info("no channel is configured, so here is a sandbox: open %s/sandbox", gateway.url)
+        else:
+            log.info("ready at %s", gateway.url)
+        await first_of(stop, gateway.engine)
+        log.info("stopping: nothing new is taken, what runs may end")
+
+
+@contextlib.asynccontextmanager
+async def live(
+    settings: Settings, policy: Policy, *, sandbox_state: Path = SANDBOX_STATE, clock: Clock = wiring.now
+) -> AsyncIterator[Live]:
+    """The whole gateway in this process. Leaving closes the door first, then lets what runs end for a while."""
+    async with contextlib.AsyncExitStack() as stack:
+        await _prepare_database(settings, stack)
+        listening = bind(settings.bind or "127.0.0.1", settings.port)
+        here = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        sandbox = None if settings.has_channel else wiring.build_sandbox(here, sandbox_state)
+        if sandbox is not None:
+            stack.push_async_callback(sandbox.aclose)
+        platform = await stack.enter_async_context(agent_platform(settings))
+        parts_of = wiring.build(
+            settings, policy, platform, public_url=settings.public_url or here, sandbox=sandbox, clock=clock
+        )
+        parts = await stack.enter_async_context(parts_of)
+        closing = asyncio.Event()
+        try:
+            async with serving(parts.app, listening):
+                engine = asyncio.create_task(parts.engine.run(parts.work, _until(closing)))
+                yield Live(here, parts, sandbox, engine)
+                if sandbox is not None:
+                    sandbox.stop_waiting()
+        finally:
+            closing.set()
+            await engine
+
+
+async def web(settings: Settings) -> None:
+    """Endpoints alone: events are kept here and worked on by workers. PostgreSQL only."""
+    _refuse_sqlite(settings, "web")
+    policy = read_policy(settings)
+    await _need_schema(settings)
+    stop = stopped_by_signal()
+    listening = bind(settings.bind or "0.0.0.0", settings.port)  # noqa: S104 - the platform's router must reach it
+    platform = AgentClient(settings.agent_platform() or AgentSettings(url="http://127.0.0.1:1/v1"))
+    parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
+    async with contextlib.aclosing(platform), parts_of as parts, serving(parts.app, listening):
+        await stop.wait()
+
+
+async def worker(settings: Settings) -> None:
+    """Turns, sends and timers. PostgreSQL only; any number."""
+    _refuse_sqlite(settings, "worker")
+    policy = read_policy(settings)
+    await _need_schema(settings)
+    stop = stopped_by_signal()
+    async with contextlib.AsyncExitStack() as stack:
+        platform = await stack.enter_async_context(agent_platform(settings))
+        parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
+        parts = await stack.enter_async_context(parts_of)
+        await parts.engine.run(parts.work, _until(stop))
+
+
+async def serve_agents(settings: Settings, port: int) -> None:
+    """The embedded agent server alone."""
+    stop = stopped_by_signal()
+    listening = bind(settings.bind or "127.0.0.1", port)
+    log.info("the agent server listens on http://%s:%s/v1", *listening.getsockname()[:2])
+    async with serving(_agent_app(settings), listening):
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def agent_platform(settings: Settings) -> AsyncIterator[AgentPlatform]:
+    """The platform the environment names, or the embedded one, on a loopback port of its own."""
+    async with contextlib.AsyncExitStack() as stack:
+        where = settings.agent_platform()
+        if where is None:
+            listening = bind("127.0.0.1", 0)
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+            await stack.enter_async_context(serving(_agent_app(settings), listening))
+            where = AgentSettings(url=url, api_key=settings.agent.api_key)
+        client = AgentClient(where)
+        stack.push_async_callback(client.aclose)
+        yield client
+
+
+def _agent_app(settings: Settings) -> Starlette:
+    url = settings.agent_server.database_url
+    if not settings.agent_server.model_fields_set and not settings.database_url.startswith("sqlite"):
+        url = settings.database_url
+    return agent_server.build(
+        agent_server.ServerSettings(agents_dir=AGENTS, database_url=url, api_key=settings.agent.api_key)
+    )
+
+
+def stopped_by_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def first_of(stop: asyncio.Event, engine: "asyncio.Task[None]") -> None:
+    """Until we are told to stop, or the engine ended by itself (then what it raised)."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([waiting, engine], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+def _until(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        await event.wait()
+
+    return wait
+
+
+async def _prepare_database(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    path = sqlite_path(database_url(settings.database_url))
+    if path is not None:
+        stack.enter_context(only_engine(path))
+        await asyncio.to_thread(schema.migrate, settings.database_url)
+    await _need_schema(settings)
+
+
+async def _need_schema(settings: Settings) -> None:
+    reason = await asyncio.to_thread(schema.behind, settings.database_url)
+    if reason is not None:
+        raise ConfigError(f"DATABASE_URL: {reason}")
+
+
+def _refuse_sqlite(settings: Settings, command: str) -> None:
+    if sqlite_path(database_url(settings.database_url)) is not None:
+        raise ConfigError(f"DATABASE_URL is SQLite, which one process owns: use `gateway run`, not `gateway {command}`")

@@ -1,0 +1,116 @@
+"""The environment, read once. What is missing or wrong stops the start with one line naming the variable."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.agent.client import AgentSettings
+from adapters.slack.channel import SlackSettings
+from adapters.sms.channel import SmsSettings
+from gateway.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AgentVariables(_Group):
+    url: str = ""
+    api_key: SecretStr | None = None
+    ws_url: str = ""
+
+
+class AgentServerVariables(_Group):
+    database_url: str = "sqlite:///var/agent.db"
+
+
+class ModelVariables(_Group):
+    provider: str = "offline"
+
+    @field_validator("provider")
+    @classmethod
+    def built(cls, provider: str) -> str:
+        if provider != "offline":
+            raise ValueError('only "offline" is built yet; unset it')
+        return provider
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="ignore")
+
+    database_url: str = "sqlite:///var/gateway.db"
+    public_url: str = ""
+    port: int = Field(default=8000, ge=0, le=65535)
+    bind: str = ""
+    gateway_config: Path = Path("config/gateway.toml")
+    log_level: str = "INFO"
+    turn_slots: int = Field(default=50, ge=1)
+    agent: AgentVariables = AgentVariables()
+    agent_server: AgentServerVariables = AgentServerVariables()
+    model: ModelVariables = ModelVariables()
+    slack: SlackSettings | None = None
+    sms: SmsSettings | None = None
+
+    @field_validator("log_level")
+    @classmethod
+    def known_level(cls, level: str) -> str:
+        if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("set it to DEBUG, INFO, WARNING or ERROR")
+        return level.upper()
+
+    @property
+    def has_channel(self) -> bool:
+        """A real one; without any, `gateway run` brings the sandbox."""
+        return self.slack is not None or self.sms is not None
+
+    def agent_platform(self) -> AgentSettings | None:
+        """Where the agent platform is. None: the embedded one."""
+        if not self.agent.url:
+            return None
+        return AgentSettings(url=self.agent.url, api_key=self.agent.api_key, ws_url=self.agent.ws_url or None)
+
+
+def read() -> Settings:
+    """The settings of this process's environment. Raises `ConfigError`."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+    if settings.has_channel:
+        _check_public(settings.public_url)
+    return settings
+
+
+def in_folder(folder: Path) -> Settings:
+    """The defaults with all state in a folder and a free port, whatever the environment says."""
+    agent_server = AgentServerVariables(database_url=f"sqlite:///{folder}/agent.db")
+    return Settings.model_construct(database_url=f"sqlite:///{folder}/gateway.db", port=0, agent_server=agent_server)
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    variable = "__".join(str(part) for part in first["loc"]).upper()
+    if first["type"] == "missing":
+        group = variable.partition("__")[0]
+        return f"{variable} is not set: set it, or unset the other {group}__ variables to leave {group} off"
+    if first["type"] == "extra_forbidden":
+        return f"{variable} is not a setting: see docs/settings.md for the names there are"
+    return f"{variable}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _check_public(url: str) -> None:
+    if not url:
+        raise ConfigError(
+            "PUBLIC_URL is not set: set it to the https address at which Slack and Twilio reach this gateway"
+        )
+    if not url.startswith("https://") and not is_loopback(url):
+        raise ConfigError("PUBLIC_URL must begin with https:// (http:// is for 127.0.0.1 alone)")
+
+
+def is_loopback(url: str) -> bool:
+    host = url.removeprefix("http://").split("/")[0]
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return url.startswith("http://") and name in LOOPBACK

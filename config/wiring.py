@@ -1,0 +1,190 @@
+"""build(): the only list of what exists. No discovery, no decorators, no container."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.world import Sandbox
+from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.sms.channel import SmsChannel, SmsSettings
+from config import schema
+from config.settings import Settings
+from gateway.approvals import Approvals
+from gateway.conversations import Conversations
+from gateway.errors import ConfigError
+from gateway.inbox import Inbox
+from gateway.outbox import Outbox
+from gateway.policy import Policy, place
+from gateway.ports import AgentPlatform, Channel, Clock, Engine
+from gateway.store import Store
+from gateway.sweep import Sweep
+from gateway.turns import Turns
+from gateway.web import app as web
+from gateway.words import Words
+from gateway.work.local import LocalEngine
+from gateway.work.postgres import PostgresEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the adapters may do with the core."""
+
+    inbox: Inbox
+    approvals: Approvals
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the engine runs."""
+
+    conversations: Conversations
+    outbox: Outbox
+    sweeper: Sweep
+
+    async def drain(self, conversation_id: int) -> None:
+        await self.conversations.drain(conversation_id)
+
+    async def deliver(self, lane: str) -> None:
+        await self.outbox.deliver(lane)
+
+    async def sweep(self) -> None:
+        await self.sweeper.sweep()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    app: Starlette
+    store: Store
+    engine: Engine
+    work: Work
+    door: Door
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def build(
+    settings: Settings,
+    policy: Policy,
+    platform: AgentPlatform,
+    *,
+    public_url: str,
+    sandbox: Sandbox | None = None,
+    clock: Clock = now,
+) -> AsyncIterator[Parts]:
+    """Everything, wired; closed on the way out. Starts nothing."""
+    async with contextlib.AsyncExitStack() as stack:
+        store = Store(settings.database_url)
+        stack.push_async_callback(store.aclose)
+        engine = await _engine(settings, store, stack)
+        channels = build_channels(settings, sandbox, public_url=lambda: public_url, clock=clock)
+        for channel in channels.values():
+            stack.push_async_callback(channel.aclose)
+        words = Words()
+        outbox = Outbox(store, engine, channels, clock, alerts=[place(one) for one in policy.operations.alerts])
+        approvals = Approvals(store, engine, outbox, policy, clock, words)
+        turns = Turns(store, platform, outbox, approvals, policy, clock, words)
+        conversations = Conversations(store, turns, outbox, clock, words)
+        door = Door(Inbox(store, engine, outbox, policy, clock), approvals)
+        work = Work(conversations, outbox, Sweep(store, engine, approvals, clock, words))
+        routes: list[BaseRoute] = [route for channel in channels.values() for route in channel.routes(door)]
+        if sandbox is not None:
+            routes += sandbox.routes()
+        yield Parts(web.build(routes, readiness(settings, store)), store, engine, work, door)
+
+
+async def _engine(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> LocalEngine | PostgresEngine:
+    if store.on_sqlite:
+        return LocalEngine(turn_slots=settings.turn_slots)
+    engine = PostgresEngine(store.url, turn_slots=settings.turn_slots)
+    await stack.enter_async_context(engine.open())
+    return engine
+
+
+def build_channels(
+    settings: Settings, sandbox: Sandbox | None, *, public_url: Callable[[], str], clock: Clock
+) -> dict[str, Channel]:
+    """The channels whose variables are set; with the sandbox, its own."""
+    slack = sandbox_slack(sandbox.settings) if sandbox else settings.slack
+    sms = sandbox_sms(sandbox.settings) if sandbox else settings.sms
+    channels: list[Channel] = []
+    if slack is not None:
+        channels.append(SlackChannel(slack, clock=clock))
+    if sms is not None:
+        channels.append(SmsChannel(sms, public_url=public_url))
+    return {channel.name: channel for channel in channels}
+
+
+def build_sandbox(url: str, state: Path) -> Sandbox:
+    """The outside world in a box, at the gateway's own address; its credentials live as long as the process."""
+    return Sandbox(
+        SandboxSettings(
+            gateway_url=url,
+            public_url=url,
+            state_path=state,
+            slack_signing_secret=secrets.token_hex(16),
+            slack_bot_token="xoxb-" + secrets.token_hex(12),
+            sms_account_sid="AC" + secrets.token_hex(16),
+            sms_auth_token=secrets.token_hex(16),
+        )
+    )
+
+
+def sandbox_slack(world: SandboxSettings) -> SlackSettings:
+    return SlackSettings.model_validate(
+        {
+            "signing_secret": world.slack_signing_secret,
+            "bot_token": world.slack_bot_token,
+            "api_url": f"{world.base}/sandbox/slack/api/",
+        }
+    )
+
+
+def sandbox_sms(world: SandboxSettings) -> SmsSettings:
+    return SmsSettings.model_validate(
+        {
+            "account_sid": world.sms_account_sid,
+            "auth_token": world.sms_auth_token,
+            "from": world.sms_from,
+            "api_url": f"{world.base}/sandbox/twilio",
+        }
+    )
+
+
+def readiness(settings: Settings, store: Store) -> dict[str, web.Ready]:
+    async def database() -> str | None:
+        await store.ping()
+        return None
+
+    async def migrations() -> str | None:
+        return await asyncio.to_thread(schema.behind, settings.database_url)
+
+    return {"database": database, "migrations": migrations}
+
+
+def check_gated(policy: Policy, gated: Mapping[str, tuple[str, ...]], name: str) -> None:
+    """Default closed, said at the start: `gated` is each known agent's tools that may ask. Raises `ConfigError`."""
+    for route in policy.routes:
+        if route.agent not in gated:
+            known = ", ".join(sorted(gated)) or "none"
+            raise ConfigError(
+                f"{name}: routes: there is no agent {route.agent!r} in config/agents (there are: {known})"
+            )
+        for tool in gated[route.agent]:
+            rule = policy.rule_for(tool)
+            for word in ("ask", "approvers"):
+                if not getattr(rule, word):
+                    raise ConfigError(
+                        f"{name}: `{word}` is empty for the tool {tool}, which the agent {route.agent} can reach: "
+                        f"nobody could approve it; set it in [approvals.default] or [approvals.tools.{tool}]"
+                    )
