@@ -1,0 +1,80 @@
+"""The phones of the sandbox and the texts on them, both ways, and what the carrier keeps of opt-outs.
+
+Storage only: no HTTP. `inbound` and `outbound` are seen from the gateway, as Twilio says them.
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from adapters.sandbox import cast
+from adapters.sandbox.state import Notebook, Thing
+
+STOP_WORDS = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}
+START_WORDS = {"start", "yes", "unstop"}
+STOPPED = "You have successfully been unsubscribed. You will not receive any more messages. Reply START to resubscribe."
+STARTED = "You have successfully been re-subscribed to messages from this number. Reply STOP to unsubscribe."
+
+
+def new_sid(prefix: str = "SM") -> str:
+    return prefix + secrets.token_hex(16)
+
+
+class Phones:
+    def __init__(self, notes: Notebook, clock: Callable[[], float]) -> None:
+        self._notes = notes
+        self._clock = clock
+
+    def keep(self, *, direction: str, ours: str, theirs: str, body: str, sid: str, status: str) -> Thing:
+        now = datetime.fromtimestamp(self._clock(), UTC).isoformat()
+        text = {
+            "sid": sid,
+            "direction": direction,
+            "number": theirs,
+            "ours": ours,
+            "body": body,
+            "status": status,
+            "at": now,
+        }
+        self._notes.put("text", sid, text)
+        return text
+
+    def text(self, sid: str) -> Thing | None:
+        return self._notes.get("text", sid)
+
+    def texts(self) -> list[Thing]:
+        return self._notes.all("text")
+
+    def mark(self, sid: str, status: str) -> None:
+        text = self.text(sid)
+        if text is not None:
+            self._notes.put("text", sid, text | {"status": status})
+
+    def settle(self) -> None:
+        """What was under way when the process ended has arrived meanwhile."""
+        for text in self.texts():
+            if text["direction"] == "outbound" and text["status"] in {"queued", "sent"}:
+                self.mark(text["sid"], "delivered")
+
+    def opted_out(self, number: str) -> bool:
+        return self._notes.get("optout", number) is not None
+
+    def obey_keyword(self, number: str, ours: str, body: str) -> None:
+        """The carrier reads its own keywords, answers them itself and remembers them."""
+        word = body.strip().casefold()
+        if word in STOP_WORDS and not self.opted_out(number):
+            self._notes.put("optout", number, {})
+            self._carrier_says(number, ours, STOPPED)
+        elif word in START_WORDS and self.opted_out(number):
+            self._notes.remove("optout", number)
+            self._carrier_says(number, ours, STARTED)
+
+    def by_number(self) -> dict[str, list[Thing]]:
+        shown: dict[str, list[Thing]] = {number: [] for number in cast.CUSTOMERS}
+        for text in self.texts():
+            entry = {name: text[name] for name in ("direction", "body", "sid", "at", "status")}
+            shown.setdefault(text["number"], []).append(entry)
+        return shown
+
+    def _carrier_says(self, number: str, ours: str, body: str) -> None:
+        self.keep(direction="outbound", ours=ours, theirs=number, body=body, sid=new_sid(), status="delivered")

@@ -1,0 +1,29 @@
+"""What the sandbox must know to play Slack and Twilio for one gateway. It never reads the environment."""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from adapters.sandbox import cast
+
+
+class SandboxSettings(BaseModel):
+    """Mutable on purpose: with port 0 the addresses are known only once the server listens."""
+
+    gateway_url: str = "http://127.0.0.1:8000"  #: where signed requests are sent
+    public_url: str = "http://127.0.0.1:8000"  #: the address the gateway believes it has: Twilio signs this one
+    sandbox_url: str = ""  #: where the sandbox itself is reached; empty: at the gateway
+    state_path: Path = Path("var/sandbox.db")
+    slack_signing_secret: str
+    slack_bot_token: str
+    sms_account_sid: str
+    sms_auth_token: str
+    sms_from: str = cast.OUR_NUMBER  #: a number, or a messaging service (`MG...`)
+
+    @property
+    def our_number(self) -> str:
+        return self.sms_from if self.sms_from.startswith("+") else cast.OUR_NUMBER
+
+    @property
+    def base(self) -> str:
+        return (self.sandbox_url or self.gateway_url).rstrip("/")

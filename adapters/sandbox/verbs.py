@@ -1,0 +1,190 @@
+"""What people do in the sandbox, each sent to the gateway as the platform would: signed, over HTTP.
+
+The page, the demo and tests use the same verbs. They answer the gateway's response, whatever its status.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from adapters.sandbox import cast, slack_payloads
+from adapters.sandbox.errors import GatewayAway, NotInSandbox, SlackSaysNo
+from adapters.sandbox.line import Line
+from adapters.sandbox.phones import Phones, new_sid
+from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.state import Thing
+from adapters.sandbox.views import Views
+from adapters.sandbox.workspace import Workspace
+
+TROUBLE = "We had some trouble connecting. Try again?"
+
+
+class Customer:
+    """Somebody with a phone."""
+
+    def __init__(self, settings: SandboxSettings, phones: Phones, line: Line) -> None:
+        self._settings = settings
+        self._phones = phones
+        self._line = line
+
+    async def text(
+        self, from_number: str, body: str, message_sid: str | None, extra: Mapping[str, str] | None
+    ) -> httpx.Response:
+        sid, ours = message_sid or new_sid(), self._settings.our_number
+        if self._phones.text(sid) is None:
+            self._phones.keep(direction="inbound", ours=ours, theirs=from_number, body=body, sid=sid, status="sending")
+            self._phones.obey_keyword(from_number, ours, body)
+        form = {
+            "ToCountry": "US",
+            "SmsMessageSid": sid,
+            "NumMedia": "0",
+            "SmsSid": sid,
+            "SmsStatus": "received",
+            "Body": body,
+            "FromCountry": "US",
+            "To": ours,
+            "NumSegments": "1",
+            "MessageSid": sid,
+            "AccountSid": self._settings.sms_account_sid,
+            "From": from_number,
+            "ApiVersion": "2010-04-01",
+        }
+        if self._settings.sms_from.startswith("MG"):
+            form["MessagingServiceSid"] = self._settings.sms_from
+        try:
+            response = await self._line.twilio("/sms/inbound", form | dict(extra or {}))
+        except GatewayAway:
+            self._phones.mark(sid, "failed")
+            raise
+        self._phones.mark(sid, "received" if response.is_success else "failed")
+        return response
+
+
+class Colleague:
+    """Somebody in the workspace."""
+
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        workspace: Workspace,
+        views: Views,
+        line: Line,
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._views = views
+        self._line = line
+        self._clock = clock
+
+    async def click(self, user: str, channel: str, ts: str, action_id: str) -> httpx.Response:
+        _check_person(user)
+        post = self._workspace.posted(channel, ts)
+        message = post or self._workspace.whispered(user, ts)
+        if message is None:
+            raise NotInSandbox(f"{user} sees no message {ts} in {channel}.")
+        button, block_id = slack_payloads.find_button(message.get("blocks") or [], action_id)
+        hook = self._workspace.issue_hook(user, channel, ts)
+        where = slack_payloads.in_message(
+            message, ephemeral=post is None, response_url=f"{self._settings.base}/sandbox/slack/respond/{hook}"
+        )
+        return await self._press(user, button, block_id, where)
+
+    async def press(self, user: str, view_id: str, action_id: str) -> httpx.Response:
+        view = self._view_of(user, view_id)
+        button, block_id = slack_payloads.find_button(view["blocks"], action_id)
+        return await self._press(user, button, block_id, slack_payloads.in_view(view))
+
+    async def submit(self, user: str, view_id: str, values: dict[str, str]) -> httpx.Response:
+        view = self._view_of(user, view_id)
+        trigger = self._workspace.issue_trigger(user)
+        payload = slack_payloads.view_submission(user, view, values, trigger)
+        try:
+            response = await self._line.slack_interaction(payload)
+        except GatewayAway:
+            self._views.complain(view_id, {"": TROUBLE})
+            raise
+        self._obey(user, view_id, response)
+        return response
+
+    async def dismiss(self, user: str, view_id: str) -> httpx.Response | None:
+        """Close a modal; the gateway is told only when the view asked for it."""
+        view = self._view_of(user, view_id)
+        self._views.close(view_id)
+        if not view["notify_on_close"]:
+            return None
+        return await self._line.slack_interaction(slack_payloads.view_closed(user, view))
+
+    async def write(self, user: str, channel: str, text: str, thread_ts: str | None) -> httpx.Response:
+        _check_person(user)
+        if channel not in cast.CHANNELS or user not in cast.CHANNELS[channel].members:
+            raise NotInSandbox(f"{user} is not in {channel}.")
+        if thread_ts is not None and self._workspace.posted(channel, thread_ts) is None:
+            raise NotInSandbox(f"There is no message {thread_ts} in {channel}.")
+        post = self._workspace.post(channel, user=user, text=escaped(text), thread_ts=thread_ts)
+        event = slack_payloads.message_event(post, client_msg_id=str(uuid.uuid4()))
+        event_id = "Ev0" + secrets.token_hex(5).upper()
+        body = slack_payloads.event(event, event_id=event_id, event_time=int(self._clock()))
+        return await self._line.slack_event(body)
+
+    async def _press(self, user: str, button: Thing, block_id: str, where: Thing) -> httpx.Response:
+        action = slack_payloads.action(button, block_id, self._workspace.next_ts())
+        trigger = self._workspace.issue_trigger(user)
+        return await self._line.slack_interaction(slack_payloads.block_actions(user, action, trigger, where=where))
+
+    def _view_of(self, user: str, view_id: str) -> Thing:
+        _check_person(user)
+        found = self._views.find(view_id)
+        if found is None or found[0] != user:
+            raise NotInSandbox(f"{user} has no view {view_id} open.")
+        return found[1]
+
+    def _obey(self, user: str, view_id: str, response: httpx.Response) -> None:
+        """Do to the modal what the gateway answered."""
+        if not response.is_success:
+            self._views.complain(view_id, {"": TROUBLE})
+            return
+        match _response_action(response):
+            case {"response_action": "errors", "errors": dict(errors)}:
+                self._views.complain(view_id, errors)
+            case {"response_action": "update" | "push" as deed, "view": view}:
+                self._show(user, view_id, deed, view)
+            case {"response_action": "clear"}:
+                self._views.close_all(user)
+            case {} as answer if not answer:
+                self._views.close(view_id)
+            case _:
+                self._views.complain(view_id, {"": TROUBLE})
+
+    def _show(self, user: str, view_id: str, deed: str, view: object) -> None:
+        try:
+            if deed == "update":
+                self._views.update(view_id, view)
+            else:
+                self._views.push(user, view)
+        except SlackSaysNo as no:
+            self._views.complain(view_id, {"": f"{TROUBLE} ({no.error})"})
+
+
+def _response_action(response: httpx.Response) -> object:
+    """The body as JSON; empty for none; None for what is not JSON."""
+    if not response.content.strip():
+        return {}
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def escaped(text: str) -> str:
+    """As Slack's own client sends it: three entities, and mentions left alive."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"&lt;@(U\w+)&gt;", r"<@\1>", plain)
+
+
+def _check_person(user: str) -> None:
+    if user not in cast.STAFF:
+        raise NotInSandbox(f"There is no {user} in the workspace.")

@@ -1,0 +1,136 @@
+"""The sandbox as one thing: mount its routes beside the gateway's, use its verbs, read its state."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+from starlette.routing import BaseRoute, Mount, Route
+
+from adapters.sandbox import cast
+from adapters.sandbox.line import Line
+from adapters.sandbox.page import Page
+from adapters.sandbox.phones import Phones
+from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.slack_api import SlackApi
+from adapters.sandbox.state import Notebook, Thing
+from adapters.sandbox.twilio_api import TwilioApi
+from adapters.sandbox.verbs import Colleague, Customer
+from adapters.sandbox.views import Views
+from adapters.sandbox.workspace import Workspace
+
+T = TypeVar("T")
+
+
+class Sandbox:
+    """Each verb sends the real, signed request and returns the gateway's response, whatever its status.
+
+    A verb raises `NotInSandbox` or `NotAllowedByClient` for what nobody could do, `GatewayAway` for no answer.
+    """
+
+    def __init__(self, settings: SandboxSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self._notes = Notebook(settings.state_path)
+        self._line = Line(settings, clock)
+        self._phones = Phones(self._notes, clock)
+        self._phones.settle()
+        self._workspace = Workspace(self._notes, clock)
+        self._views = Views(self._notes)
+        self._customer = Customer(settings, self._phones, self._line)
+        self._colleague = Colleague(settings, self._workspace, self._views, self._line, clock)
+        self._slack = SlackApi(settings, self._workspace, self._views)
+        self._twilio = TwilioApi(settings, self._phones, self._line)
+        self._page = Page(self, settings)
+
+    def routes(self) -> list[BaseRoute]:
+        """Everything under `/sandbox`."""
+        below = [*self._slack.routes(), *self._twilio.routes(), *self._page.routes()]
+        return [Route("/sandbox", self._page.show, methods=["GET"]), Mount("/sandbox", routes=below)]
+
+    def stop_waiting(self) -> None:
+        """Let every waiting page go at once. Call it when the server is told to stop, or it waits for them."""
+        self._notes.stop_waiting()
+
+    async def aclose(self) -> None:
+        self.stop_waiting()
+        await self._twilio.aclose()
+        await self._line.aclose()
+        self._notes.close()
+
+    # --- what people do ------------------------------------------------------------------------------------
+
+    async def text(
+        self,
+        from_number: str,
+        body: str,
+        *,
+        message_sid: str | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Text our number. A `message_sid` used before is Twilio's retry; `extra` adds or replaces form fields."""
+        return await self._customer.text(from_number, body, message_sid, extra)
+
+    async def click(self, user: str, channel: str, ts: str, action_id: str) -> httpx.Response:
+        return await self._colleague.click(user, channel, ts, action_id)
+
+    async def press(self, user: str, view_id: str, action_id: str) -> httpx.Response:
+        """Click a button inside an open modal."""
+        return await self._colleague.press(user, view_id, action_id)
+
+    async def submit(self, user: str, view_id: str, values: dict[str, str]) -> httpx.Response:
+        """Submit an open modal; `values` by action id. What the gateway objects to stays on the modal."""
+        return await self._colleague.submit(user, view_id, values)
+
+    async def dismiss(self, user: str, view_id: str) -> httpx.Response | None:
+        """Close an open modal. None: the view did not ask to be told."""
+        return await self._colleague.dismiss(user, view_id)
+
+    async def write(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> httpx.Response:
+        """Write in `C0OPS` or in one's direct messages (`cast.dm_of`); `<@U0BOT>` in a channel is a mention."""
+        return await self._colleague.write(user, channel, text, thread_ts)
+
+    def reset(self) -> None:
+        """Forget every message, modal and opt-out."""
+        self._notes.clear()
+
+    # --- what there is to see ------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "version": self._notes.version,
+            "problem": self._line.problem,
+            "our_number": self.settings.our_number,
+            "customers": cast.CUSTOMERS,
+            "people": {id: {"name": one.name, "note": one.note} for id, one in cast.PEOPLE.items()},
+            "phones": self._phones.by_number(),
+            "channels": {id: [_seen(post) for post in self._workspace.posts(id)] for id in cast.CHANNELS},
+            "ephemerals": self._ephemerals(),
+            "modals": self._views.by_user(),
+        }
+
+    async def changed(self, since_version: int, timeout: float) -> int:
+        """The version as soon as it differs; the same one when `timeout` seconds passed without news."""
+        return await self._notes.changed(since_version, timeout)
+
+    async def until(self, look: Callable[[dict[str, Any]], T | None], timeout: float = 10) -> T:
+        """Wait until `look(state)` finds something, and return it. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout):
+            while True:
+                state = self.state()
+                if found := look(state):
+                    return found
+                await self.changed(state["version"], timeout)
+
+    def _ephemerals(self) -> dict[str, list[Thing]]:
+        shown: dict[str, list[Thing]] = {user: [] for user in cast.STAFF}
+        for whisper in self._workspace.whispers():
+            names = ("channel", "ts", "thread_ts", "text", "blocks")
+            shown[whisper["to"]].append({name: whisper.get(name) for name in names})
+        return shown
+
+
+def _seen(post: Thing) -> Thing:
+    author = {"bot": post["bot_id"]} if "bot_id" in post else {"user": post["user"]}
+    shown = ("ts", "thread_ts", "text", "blocks", "metadata", "username")
+    return author | {name: post.get(name) for name in shown} | {"edited": "edited" in post}
