@@ -1,0 +1,143 @@
+"""`AgentPlatform` over the session protocol: a socket for each attached session, one HTTP client for REST."""
+
+import ipaddress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, SecretStr
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+
+from adapters.agent.line import (
+    PING_EVERY_S,
+    REPLY_WITHIN_S,
+    SessionLine,
+    connected,
+    created,
+    pinging,
+    reading_line,
+)
+from gateway.errors import AgentRefused, AgentUnavailable, GatewayError
+from gateway.ports import AgentLine, Finding
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+CLOSE_WITHIN_S = 2.0
+REFUSING = {401, 403, 404}
+
+
+class AgentSettings(BaseModel):
+    """Where the agent platform is: `url` is the REST base, `ws_url` the sockets' if that differs."""
+
+    url: str
+    api_key: SecretStr | None = None
+    ws_url: str | None = None
+
+    @property
+    def socket_url(self) -> str:
+        base = (self.ws_url or self.url).rstrip("/")
+        scheme, separator, rest = base.partition("://")
+        return f"{ {'http': 'ws', 'https': 'wss'}.get(scheme, scheme) }{separator}{rest}/ws/session"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key.get_secret_value()}"} if self.api_key else {}
+
+
+class AgentClient:
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        reply_within_s: float = REPLY_WITHIN_S,
+        ping_every_s: float = PING_EVERY_S,
+    ) -> None:
+        self._settings = settings
+        self._reply_within_s = reply_within_s
+        self._ping_every_s = ping_every_s
+        self._http = httpx.AsyncClient(
+            base_url=settings.url.rstrip("/"),
+            headers=settings.headers,
+            timeout=10,
+            trust_env=not _is_loopback(settings.url),  # a proxy of the environment cannot reach our own machine
+        )
+
+    async def open_session(self, agent: str) -> str:
+        async with self._socket() as socket, reading_line(socket, self._reply_within_s) as line:
+            return await created(line, agent)
+
+    def attach(self, session_id: str) -> AbstractAsyncContextManager[AgentLine]:
+        return self._attached(session_id)
+
+    @asynccontextmanager
+    async def _attached(self, session_id: str) -> AsyncIterator[SessionLine]:
+        async with self._socket() as socket, reading_line(socket, self._reply_within_s) as line:
+            session = await connected(line, session_id)
+            async with pinging(line, session_id, self._ping_every_s):
+                yield session
+
+    @asynccontextmanager
+    async def _socket(self) -> AsyncIterator[ClientConnection]:
+        socket = await self._connected_socket()
+        try:
+            yield socket
+        finally:
+            try:
+                await socket.close()
+            finally:
+                socket.transport.abort()  # also when the closing handshake was cancelled
+
+    async def _connected_socket(self) -> ClientConnection:
+        proxy: Literal[True] | None = None if _is_loopback(self._settings.socket_url) else True
+        try:
+            return await connect(
+                self._settings.socket_url,
+                additional_headers=self._settings.headers,
+                max_size=MAX_FRAME_BYTES,
+                ping_interval=20,
+                ping_timeout=20,
+                open_timeout=self._reply_within_s,
+                close_timeout=CLOSE_WITHIN_S,
+                compression=None,  # costs 40 KiB of memory for each idle socket
+                proxy=proxy,
+            )
+        except InvalidStatus as error:
+            raise _upgrade_error(error.response.status_code) from error
+        except InvalidURI as error:
+            raise AgentRefused("the agent platform's address is not one (AGENT__URL, AGENT__WS_URL)") from error
+        except (InvalidHandshake, OSError, EOFError, TimeoutError) as error:
+            raise AgentUnavailable(f"the agent platform cannot be reached ({type(error).__name__})") from error
+
+    async def check(self) -> Sequence[Finding]:
+        try:
+            response = await self._http.get("/agents", params={"limit": 1})
+        except httpx.HTTPError as error:
+            return [Finding(False, f"agent platform: no answer ({type(error).__name__})", "see AGENT__URL")]
+        if response.status_code in (401, 403):
+            return [Finding(False, f"agent platform: key refused ({response.status_code})", "see AGENT__API_KEY")]
+        if not response.is_success:
+            return [Finding(False, f"agent platform: HTTP {response.status_code}", "see AGENT__URL")]
+        return [Finding(True, "agent platform: answers")]
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+def _upgrade_error(status: int) -> GatewayError:
+    if status in REFUSING:
+        return AgentRefused(
+            f"the agent platform refused the connection (HTTP {status}); see AGENT__URL, AGENT__API_KEY"
+        )
+    return AgentUnavailable(f"the agent platform did not open a socket (HTTP {status})")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,134 @@
+"""What a server's frames mean to the gateway: frames in, `gateway.events` values out.
+
+Pure: no network, no clock, no asyncio. What is unknown reads as None; what is malformed raises `Unreadable`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.agent.frames import Frame
+from gateway.errors import Unreadable
+from gateway.events import (
+    AgentEvent,
+    AgentStatus,
+    ApprovalAsked,
+    Delta,
+    HistoryEntry,
+    Replied,
+    StatusChanged,
+    TurnFailed,
+    UserPosted,
+)
+
+
+def event(frame: Frame) -> AgentEvent | None:
+    match frame.get("type"):
+        case "message_delta":
+            return Delta(message_id=_text(frame, "message_id"), text=_text(frame, "value"))
+        case "participant_status":
+            return _status_changed(_object(frame, "message"))
+        case "message_notification":
+            return _notified(_object(frame, "message"))
+        case _:
+            return None
+
+
+def status(value: object) -> AgentStatus | None:
+    """None for a status that says nothing about a turn, such as Typing."""
+    return AgentStatus(value) if isinstance(value, str) and value in set(AgentStatus) else None
+
+
+def history(frame: Frame) -> Sequence[HistoryEntry]:
+    """The entries of a `get_messages` reply, oldest first."""
+    listed = frame.get("messages")
+    if not isinstance(listed, list):
+        raise Unreadable("get_messages without a list of messages")
+    entries = [history_entry(message) for message in listed]
+    return [entry for entry in entries if entry is not None]
+
+
+def history_entry(message: object) -> HistoryEntry | None:
+    if not isinstance(message, dict):
+        raise Unreadable("a message of the history is not an object")
+    if _is_from_user(message):
+        return _posted(message)
+    said = _said(message)
+    if isinstance(said, ApprovalAsked) and not _is_pending(message["content"].get("status")):
+        return replace(said, open=False)
+    return said
+
+
+def _status_changed(message: Frame) -> StatusChanged | None:
+    known = status(_text(message, "status"))
+    return StatusChanged(status=known) if known else None
+
+
+def _notified(message: Frame) -> AgentEvent | None:
+    # A user's own message is not notified by the protocol; from a server that does, it must not end a turn.
+    return None if _is_from_user(message) else _said(message)
+
+
+def _said(message: Frame) -> Replied | ApprovalAsked | TurnFailed | None:
+    content = message.get("content")
+    if not isinstance(content, dict):
+        return None
+    match content.get("type"):
+        case "data_type_message":
+            return _replied(message, content)
+        case "tool_call_approval":
+            return _asked(message, content)
+        case "error_message":
+            return TurnFailed(message_id=_text(message, "id"), error=str(content.get("error") or "no reason given"))
+        case _:
+            return None
+
+
+def _replied(message: Frame, content: Frame) -> Replied | None:
+    if str(content.get("status")).lower() != "complete":  # the history may spell it in lower case
+        return None
+    value = content.get("value")
+    return Replied(message_id=_text(message, "id"), text="" if value is None else str(value))
+
+
+def _asked(message: Frame, content: Frame) -> ApprovalAsked:
+    arguments = content.get("input")
+    if arguments is not None and not isinstance(arguments, dict):
+        raise Unreadable("an approval request whose input is not an object")
+    return ApprovalAsked(
+        message_id=_text(message, "id"),
+        tool_call_id=str(content.get("tool_call_id") or ""),
+        tool_id=str(content.get("tool_id") or ""),
+        tool_name=_text(content, "tool_name"),
+        arguments=arguments,
+    )
+
+
+def _is_pending(status: object) -> bool:
+    return isinstance(status, str) and status.lower() == "pending"
+
+
+def _is_from_user(message: Frame) -> bool:
+    sender = message.get("sender")
+    return isinstance(sender, dict) and "user_id" in sender
+
+
+def _posted(message: Frame) -> UserPosted | None:
+    content = message.get("content")
+    if isinstance(content, dict) and content.get("type_string") == "response_message":
+        return None  # the answer to an approval request: not something said
+    value = content.get("value") if isinstance(content, dict) else content
+    return UserPosted(message_id=_text(message, "id"), text=value if isinstance(value, str) else "")
+
+
+def _text(frame: Frame, name: str) -> str:
+    value = frame.get(name)
+    if not isinstance(value, str):
+        raise Unreadable(f"{name} is not a text in a frame")
+    return value
+
+
+def _object(frame: Frame, name: str) -> Frame:
+    value = frame.get(name)
+    if not isinstance(value, dict):
+        raise Unreadable(f"{name} is not an object in a frame")
+    return value

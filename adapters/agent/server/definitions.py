@@ -1,0 +1,149 @@
+"""Agent definitions: TOML files as frozen models. Knows nothing of models, sockets or databases."""
+
+import hashlib
+import tomllib
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.errors import ConfigError
+
+OFFLINE = "offline"
+FUNCTION_NAMES = ("lookup_order", "issue_refund", "update_address", "search_knowledge", "human_handoff")
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Approval(StrEnum):
+    AUTO_RUN = "auto_run"
+    LET_AGENT_DECIDE = "let_agent_decide"
+    REQUIRES_APPROVAL = "requires_approval"
+
+
+class Parameter(_Words):
+    type: Literal["string", "number", "integer", "boolean"] = "string"
+    description: str = ""
+    required: bool = True
+    enum: tuple[str, ...] = ()
+
+    @property
+    def schema_object(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": self.type, "description": self.description}
+        return {**schema, "enum": list(self.enum)} if self.enum else schema
+
+
+class ToolDefinition(_Words):
+    name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")
+    description: str = ""
+    approval: Approval = Approval.AUTO_RUN
+    function: str = ""
+    parameters: dict[str, Parameter] = {}
+
+    @property
+    def function_name(self) -> str:
+        return self.function or self.name
+
+    @model_validator(mode="after")
+    def _function_exists(self) -> "ToolDefinition":
+        if self.function_name not in FUNCTION_NAMES:
+            raise ValueError(f"there is no function {self.function_name!r}; there are {', '.join(FUNCTION_NAMES)}")
+        return self
+
+
+class Memory(_Words):
+    session: bool = True
+
+
+class Document(_Words):
+    title: str
+    text: str
+
+
+class Knowledge(_Words):
+    """What `search_knowledge` reads: documents written here, and the text files of a folder beside this file."""
+
+    folder: str = ""
+    documents: tuple[Document, ...] = ()
+
+
+class AgentDefinition(_Words):
+    name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$")
+    agent_type: Literal["conversational", "functional"] = "conversational"
+    provider: str = OFFLINE
+    model: str = ""
+    instructions: str = ""
+    tools: tuple[ToolDefinition, ...] = ()
+    memory: Memory = Memory()
+    knowledge: Knowledge = Knowledge()
+
+    @model_validator(mode="after")
+    def _tool_names_are_distinct(self) -> "AgentDefinition":
+        names = [tool.name for tool in self.tools]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"tools named twice: {', '.join(sorted(twice))}")
+        return self
+
+    @property
+    def id(self) -> str:
+        return self.name
+
+    @cached_property
+    def gated_tools(self) -> tuple[str, ...]:
+        """The names of the tools that may ask for approval."""
+        return tuple(tool.name for tool in self.tools if tool.approval is not Approval.AUTO_RUN)
+
+    def tool(self, name: str) -> ToolDefinition | None:
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+    def tool_id(self, name: str) -> str:
+        """The protocol wants `<tool type>_<24 hex>`; ours is the same at every start."""
+        return f"custom_tool_{hashlib.sha256(f'{self.name}/{name}'.encode()).hexdigest()[:24]}"
+
+
+def load(folder: Path) -> dict[str, AgentDefinition]:
+    """By name. Raises `ConfigError` naming the file and the word that is wrong."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; agent definitions are TOML files in it")
+    found: dict[str, AgentDefinition] = {}
+    for path in sorted(folder.glob("*.toml")):
+        definition = read(path)
+        if definition.name in found:
+            raise ConfigError(f"{path}: a second agent is named {definition.name!r}; names are unique")
+        found[definition.name] = definition
+    return found
+
+
+def read(path: Path) -> AgentDefinition:
+    try:
+        words = tomllib.loads(path.read_text(encoding="utf-8"))
+        definition = AgentDefinition.model_validate({"name": path.stem, **words})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        word = ".".join(str(part) for part in first["loc"]) or "the definition"
+        raise ConfigError(f"{path}: {word}: {first['msg']}") from error
+    return _with_folder(definition, path)
+
+
+def _with_folder(definition: AgentDefinition, path: Path) -> AgentDefinition:
+    if not definition.knowledge.folder:
+        return definition
+    folder = path.parent / definition.knowledge.folder
+    if not folder.is_dir():
+        raise ConfigError(f"{path}: knowledge.folder: no such folder: {folder}")
+    try:
+        documents = tuple(
+            Document(title=file.stem.replace("_", " ").replace("-", " "), text=file.read_text(encoding="utf-8"))
+            for file in sorted(folder.iterdir())
+            if file.suffix in {".md", ".txt"}
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: knowledge.folder: {error}") from error
+    knowledge = Knowledge(documents=definition.knowledge.documents + documents)
+    return definition.model_copy(update={"knowledge": knowledge})

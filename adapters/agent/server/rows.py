@@ -1,0 +1,83 @@
+"""What the store hands out, as frozen values, and the wire form of a message. Pure."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from adapters.agent.frames import Content, Frame
+from gateway.events import AgentStatus
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id(kind: str) -> str:
+    return f"{kind}_{secrets.token_hex(12)}"
+
+
+class CallState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXECUTING = "executing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  #: it began and nobody knows how it ended: never run again
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    id: str
+    agent: str
+    status: AgentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredCall:
+    """`arguments` is set when it was approved: all of them, as they will run."""
+
+    tool_call_id: str
+    tool_name: str
+    arguments: Mapping[str, Any] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A turn this server has just claimed: a new one (with `contents`) or one that goes on (with `answered`)."""
+
+    session_id: str
+    agent: str
+    id: str
+    index: int
+    text: str
+    history: bytes | None
+    contents: tuple[Content, ...] = ()
+    answered: tuple[AnsweredCall, ...] = ()
+
+
+def message(row: Mapping[str, Any]) -> Frame:
+    """A row of the messages as it goes over the wire."""
+    wire: Frame = {
+        "id": row["id"],
+        "session_id": row["session_id"],
+        "sender": row["sender"],
+        "content": row["content"],
+        "created_at": row["created_at"].isoformat(),
+    }
+    if row["parent_message_id"]:
+        wire["parent_message_id"] = row["parent_message_id"]
+    return wire
+
+
+def without_bytes(content: Content) -> Content:
+    """A history never repeats the bytes of files: some clients drop frames over 4 MiB."""
+    if isinstance(content, str) or content.get("type_string") != "file":
+        return content
+    value = content.get("value")
+    metadata = value.get("metadata", {}) if isinstance(value, dict) else {}
+    return {"type_string": "file", "value": {"metadata": metadata}}

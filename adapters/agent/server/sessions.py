@@ -1,0 +1,204 @@
+"""The sessions this server runs: one task for each that is active, one turn at a time, whoever is connected.
+
+The database knows everything; here are only the tasks and the sockets that listen.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from adapters.agent import frames
+from adapters.agent.frames import Content, Frame
+from adapters.agent.server import calls, recovery, rows
+from adapters.agent.server.calls import Answered
+from adapters.agent.server.definitions import AgentDefinition
+from adapters.agent.server.rows import SessionRow, Turn
+from adapters.agent.server.runtime import Runtime
+from adapters.agent.server.store import Store
+from adapters.agent.server.turns import RunningTurn
+from gateway.events import AgentStatus, Answer, Deny
+
+log = logging.getLogger(__name__)
+
+EXPIRED = Deny(reason="UNANSWERED: expired")
+LOOK_EVERY_S = 5.0
+
+
+class Subscriber(Protocol):
+    def send(self, frame: Frame) -> None:
+        """Never waits, never raises."""
+
+
+class Live:
+    """One session in memory. `order` keeps an acknowledgement before the frames of the turn it leads to."""
+
+    def __init__(self) -> None:
+        self.order = asyncio.Lock()
+        self.subscribers: set[Subscriber] = set()
+        self.task: asyncio.Task[None] | None = None
+        self.again = False
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.subscribers and self.task is None and not self.order.locked()
+
+    def send(self, frame: Frame) -> None:
+        for subscriber in tuple(self.subscribers):
+            subscriber.send(frame)
+
+
+class Sessions:
+    def __init__(
+        self, store: Store, definitions: Mapping[str, AgentDefinition], *, approval_expires_after: timedelta
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._expires_after = approval_expires_after
+        self._runtime = Runtime()
+        self._live: dict[str, Live] = {}
+
+    async def open(self, tenant: str, agent: str) -> str | None:
+        """None: no such agent."""
+        definition = self._definitions.get(agent)
+        return await self._store.open_session(tenant, definition.id) if definition else None
+
+    async def find(self, session_id: str, tenant: str) -> SessionRow | None:
+        return await self._store.session(session_id, tenant)
+
+    async def messages(self, session_id: str) -> Sequence[Frame]:
+        return await self._store.messages(session_id)
+
+    def subscribe(self, session_id: str, subscriber: Subscriber) -> None:
+        self._of(session_id).subscribers.add(subscriber)
+
+    def unsubscribe(self, session_id: str, subscriber: Subscriber) -> None:
+        if live := self._live.get(session_id):
+            live.subscribers.discard(subscriber)
+            self._forget(session_id, live)
+
+    async def post(
+        self,
+        session_id: str,
+        tenant: str,
+        contents: Sequence[Content],
+        *,
+        client_message_id: str | None,
+        kind: frames.PostType,
+        sender: Subscriber,
+    ) -> None:
+        """Keeps the post, acknowledges it to its sender, and lets its turn come."""
+        live = self._of(session_id)
+        async with live.order:
+            ids = await self._store.post(session_id, tenant, contents, client_message_id)
+            sender.send(frames.post_ack(kind, session_id, message_ids=ids))
+        self.wake(session_id)
+
+    async def answer(
+        self, session_id: str, request_id: str | None, given: Answer, *, sender: Subscriber | None = None
+    ) -> Answered:
+        live = self._of(session_id)
+        async with live.order:
+            async with self._store.database.writing() as db:
+                answered = await calls.answer(db, session_id, request_id, given, rows.now())
+            if sender is not None:
+                sender.send(_answer_ack(session_id, answered))
+            if answered.result == "taken" and not answered.all_answered:
+                live.send(frames.participant_status(session_id, AgentStatus.AWAITING_APPROVAL))
+        if answered.all_answered:
+            self.wake(session_id)
+        else:
+            self._forget(session_id, live)
+        return answered
+
+    async def terminate(self, session_id: str) -> None:
+        """Stops the turn and drops the queue; history and open approvals stay."""
+        await self._store.drop_waiting(session_id)
+        live = self._live.get(session_id)
+        if live and live.task:
+            live.task.cancel()
+            await asyncio.wait([live.task])
+
+    def wake(self, session_id: str) -> None:
+        live = self._of(session_id)
+        live.again = True
+        if live.task is None:
+            live.task = asyncio.create_task(self._drain(session_id, live))
+
+    async def _drain(self, session_id: str, live: Live) -> None:
+        try:
+            while live.again:
+                live.again = False
+                while turn := await self._claim(session_id, live):
+                    await self._play(turn, live)
+        except Exception:  # the database is away; `look` finds the session again
+            log.exception("session %s stopped", session_id)
+        finally:
+            live.task = None
+            self._forget(session_id, live)
+
+    async def _claim(self, session_id: str, live: Live) -> Turn | None:
+        async with live.order:
+            turn = await self._store.claim(session_id)
+            if turn is not None:
+                live.send(frames.participant_status(session_id, AgentStatus.PROCESSING))
+            return turn
+
+    async def _play(self, turn: Turn, live: Live) -> None:
+        definition = self._definitions.get(turn.agent)
+        if definition is not None:
+            await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
+            return
+        failed = await self._store.fail(turn, f"the agent {turn.agent} does not exist any more", None)
+        self._show_end(turn.session_id, failed)
+
+    def _show_end(self, session_id: str, shown: Sequence[Frame]) -> None:
+        live = self._of(session_id)
+        for message in shown:
+            live.send(frames.message_notification(session_id, message))
+        live.send(frames.participant_status(session_id, AgentStatus.IDLE))
+
+    async def look(self) -> None:
+        """Ends orphaned turns, lets approvals expire, wakes what has work. Safe at any time."""
+        await self._store.database.prove_life()
+        for session_id, shown in await recovery.end_orphans(self._store, self._runs):
+            self._show_end(session_id, shown)
+        async with self._store.database.reading() as db:
+            late = await calls.expired(db, rows.now())
+        for session_id, request_id in late:
+            await self.answer(session_id, request_id, EXPIRED)
+        for session_id in await recovery.with_work(self._store):
+            self.wake(session_id)
+
+    async def keep_looking(self, every_s: float = LOOK_EVERY_S) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await self.look()
+            except Exception:  # the database is away: next time
+                log.exception("the sessions could not be looked after")
+
+    async def close(self) -> None:
+        """Turns that run are written down as interrupted."""
+        tasks = [live.task for live in self._live.values() if live.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _runs(self, session_id: str) -> bool:
+        live = self._live.get(session_id)
+        return live is not None and live.task is not None
+
+    def _of(self, session_id: str) -> Live:
+        return self._live.setdefault(session_id, Live())
+
+    def _forget(self, session_id: str, live: Live) -> None:
+        if live.is_idle and self._live.get(session_id) is live:
+            del self._live[session_id]
+
+
+def _answer_ack(session_id: str, answered: Answered) -> Frame:
+    errors = {"taken": "", "already": "already answered", "unknown": "no such open approval request"}
+    return frames.post_ack("post_message", session_id, error=errors[answered.result])
