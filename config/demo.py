@@ -95,7 +95,7 @@ class Teller:
         self._line(f"{_name(user)} clicks", label)
 
     async def writes_reason(self, user: str, reason: str) -> None:
-        form = await self._until("the form for the reason", lambda state: state["modals"][user])
+        form = await self._until("the form for the reason", lambda state: state["modals"].get(user))
         await self._done(self._sandbox.submit(user, form[-1]["id"], {"reason": reason}))
         self._line(f"{_name(user)} writes why", reason)
 

@@ -79,13 +79,12 @@ async def live(
         await _prepare_database(settings, stack)
         listening = bind(settings.bind or "127.0.0.1", settings.port)
         here = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        sandbox = None if settings.has_channel else wiring.build_sandbox(here, sandbox_state)
+        public_url = settings.public_url or here
+        sandbox = None if settings.has_channel else wiring.build_sandbox(here, public_url, sandbox_state, clock)
         if sandbox is not None:
             stack.push_async_callback(sandbox.aclose)
         platform = await stack.enter_async_context(agent_platform(settings))
-        parts_of = wiring.build(
-            settings, policy, platform, public_url=settings.public_url or here, sandbox=sandbox, clock=clock
-        )
+        parts_of = wiring.build(settings, policy, platform, public_url=public_url, sandbox=sandbox, clock=clock)
         parts = await stack.enter_async_context(parts_of)
         closing = asyncio.Event()
         try:

@@ -125,18 +125,19 @@ def build_channels(
     return {channel.name: channel for channel in channels}
 
 
-def build_sandbox(url: str, state: Path) -> Sandbox:
-    """The outside world in a box, at the gateway's own address; its credentials live as long as the process."""
+def build_sandbox(url: str, public_url: str, state: Path, clock: Clock = now) -> Sandbox:
+    """The outside world in a box, reached at the gateway's own `url`; its credentials live as long as the process."""
     return Sandbox(
         SandboxSettings(
             gateway_url=url,
-            public_url=url,
+            public_url=public_url,
             state_path=state,
             slack_signing_secret=secrets.token_hex(16),
             slack_bot_token="xoxb-" + secrets.token_hex(12),
             sms_account_sid="AC" + secrets.token_hex(16),
             sms_auth_token=secrets.token_hex(16),
-        )
+        ),
+        clock=lambda: clock().timestamp(),
     )
 
 

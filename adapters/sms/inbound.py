@@ -33,7 +33,9 @@ def proven_form(url: str, body: bytes, signature: str | None, *, tokens: Sequenc
     if not signature or not signature.isascii():
         raise NotProven("no X-Twilio-Signature")
     try:
-        pairs: list[tuple[str, str | UploadFile]] = list(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=500))
+        pairs: list[tuple[str, str | UploadFile]] = list(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=500)
+        )
     except ValueError as error:
         raise Unreadable("the body is not a form") from error
     form = FormData(pairs)

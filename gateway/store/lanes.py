@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
-from sqlmodel import col
+from sqlalchemy import and_, or_, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.errors import LaneLost
@@ -29,7 +29,7 @@ async def seen_before(db: AsyncSession, event_key: str, message_key: str | None)
     match = col(InboxRow.event_key) == event_key
     if message_key is not None:
         match = or_(match, col(InboxRow.message_key) == message_key)
-    return (await db.exec(select(col(InboxRow.id)).where(match).limit(1))).first() is not None  # type: ignore[call-overload]
+    return (await db.exec(select(col(InboxRow.id)).where(match).limit(1))).first() is not None
 
 
 async def find(db: AsyncSession, thread: ThreadRef) -> ConversationRow | None:
@@ -38,7 +38,7 @@ async def find(db: AsyncSession, thread: ThreadRef) -> ConversationRow | None:
         col(ConversationRow.account) == thread.account,
         col(ConversationRow.thread_key) == thread.key,
     )
-    return (await db.scalars(select(ConversationRow).where(*where))).first()
+    return (await db.exec(select(ConversationRow).where(*where))).first()
 
 
 async def open_thread(tx: Tx, thread: ThreadRef, agent: str, now: datetime) -> int:
@@ -130,7 +130,7 @@ async def claim(tx: Tx, conversation_id: int) -> Lane:
 async def lock(tx: Tx, conversation_id: int) -> ConversationRow:
     """The row lock that orders a conversation's writers. Taken first, so that no two wait for each other."""
     row = select(ConversationRow).where(col(ConversationRow.id) == conversation_id).with_for_update()
-    return (await tx.db.scalars(row)).one()
+    return (await tx.db.exec(row)).one()
 
 
 async def hold(tx: Tx, lane: Lane, **values: Any) -> None:
@@ -143,12 +143,12 @@ async def hold(tx: Tx, lane: Lane, **values: Any) -> None:
 
 async def still_ours(db: AsyncSession, lane: Lane) -> bool:
     """A fresh look before what cannot be fenced: a post to the agent."""
-    epoch = select(_conversations.c.epoch).where(_conversations.c.id == lane.conversation_id)
-    return bool((await (await db.connection()).execute(epoch)).scalar_one() == lane.epoch)
+    epoch = select(ConversationRow.epoch).where(col(ConversationRow.id) == lane.conversation_id)
+    return (await db.exec(epoch)).one() == lane.epoch
 
 
 async def conversation(db: AsyncSession, conversation_id: int) -> ConversationRow:
-    return (await db.scalars(select(ConversationRow).where(col(ConversationRow.id) == conversation_id))).one()
+    return (await db.exec(select(ConversationRow).where(col(ConversationRow.id) == conversation_id))).one()
 
 
 async def next_event(db: AsyncSession, conversation: ConversationRow, now: datetime) -> InboxRow | None:
@@ -156,23 +156,23 @@ async def next_event(db: AsyncSession, conversation: ConversationRow, now: datet
     new = (col(InboxRow.conversation_id) == conversation.id, col(InboxRow.status) == "new")
     due = or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= now)
     control = select(InboxRow).where(*new, col(InboxRow.control), due).order_by(col(InboxRow.seq)).limit(1)
-    if found := (await db.scalars(control)).first():
+    if found := (await db.exec(control)).first():
         return found
     if conversation.parked_turn_id is not None or conversation.mode != "bot":
         return None
     messages = select(InboxRow).where(*new, ~col(InboxRow.control)).order_by(col(InboxRow.seq)).limit(1)
-    head = (await db.scalars(messages)).first()
+    head = (await db.exec(messages)).first()
     return head if head and (head.not_before is None or head.not_before <= now) else None
 
 
 async def event(db: AsyncSession, inbox_id: int) -> InboxRow:
-    return (await db.scalars(select(InboxRow).where(col(InboxRow.id) == inbox_id))).one()
+    return (await db.exec(select(InboxRow).where(col(InboxRow.id) == inbox_id))).one()
 
 
 async def unheld(db: AsyncSession, conversation_id: int) -> bool:
     """Is there a message nobody told its sender about, waiting behind a parked turn?"""
     waiting = _waiting(conversation_id)
-    return (await db.scalars(select(InboxRow).where(*waiting).limit(1))).first() is not None
+    return (await db.exec(select(InboxRow).where(*waiting).limit(1))).first() is not None
 
 
 async def mark_held(tx: Tx, conversation_id: int) -> None:
@@ -211,4 +211,4 @@ async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
         .distinct()
         .limit(limit)
     )
-    return [found for found in (await db.scalars(question)).all() if found is not None]
+    return [found for found in (await db.exec(question)).all() if found is not None]

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlmodel import col
+from sqlalchemy import update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
@@ -18,17 +18,17 @@ async def add(tx: Tx, **values: Any) -> bool:
 
 
 async def get(db: AsyncSession, approval_id: str) -> ApprovalRow | None:
-    return (await db.scalars(select(ApprovalRow).where(col(ApprovalRow.id) == approval_id))).first()
+    return (await db.exec(select(ApprovalRow).where(col(ApprovalRow.id) == approval_id))).first()
 
 
 async def of_turn(db: AsyncSession, turn_id: int) -> list[ApprovalRow]:
     question = select(ApprovalRow).where(col(ApprovalRow.turn_id) == turn_id).order_by(col(ApprovalRow.created_at))
-    return list((await db.scalars(question)).all())
+    return list((await db.exec(question)).all())
 
 
 async def all_open(db: AsyncSession) -> list[ApprovalRow]:
     question = select(ApprovalRow).where(col(ApprovalRow.state) == "pending").order_by(col(ApprovalRow.created_at))
-    return list((await db.scalars(question)).all())
+    return list((await db.exec(question)).all())
 
 
 async def settle(tx: Tx, approval_id: str, *, state: str, at: datetime, by: str, via: str, reason: str) -> bool:

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
-from sqlmodel import col
+from sqlalchemy import or_, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
@@ -23,18 +23,18 @@ async def add(tx: Tx, **values: Any) -> int | None:
 async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
     """The first message of the lane that is not through yet; the others wait behind it."""
     question = select(OutboxRow).where(col(OutboxRow.lane) == lane, col(OutboxRow.status).in_(OPEN))
-    return (await db.scalars(question.order_by(col(OutboxRow.id)).limit(1))).first()
+    return (await db.exec(question.order_by(col(OutboxRow.id)).limit(1))).first()
 
 
 async def get(db: AsyncSession, outbox_id: int) -> OutboxRow | None:
-    return (await db.scalars(select(OutboxRow).where(col(OutboxRow.id) == outbox_id))).first()
+    return (await db.exec(select(OutboxRow).where(col(OutboxRow.id) == outbox_id))).first()
 
 
 async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     """The messages that put this request before somebody's eyes, or still will."""
     where = (col(OutboxRow.approval_id) == approval_id, col(OutboxRow.kind) == "ask")
     question = select(OutboxRow).where(*where).order_by(col(OutboxRow.id))
-    return list((await db.scalars(question)).all())
+    return list((await db.exec(question)).all())
 
 
 async def update_row(tx: Tx, outbox_id: int, **values: Any) -> None:
@@ -50,7 +50,7 @@ async def drop_unsent(tx: Tx, outbox_id: int) -> bool:
 async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str | None) -> OutboxRow | None:
     """Note what the carrier said, never moving backwards. The row when it changed, else None."""
     where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id) == provider_id)
-    row = (await tx.db.scalars(select(OutboxRow).where(*where))).first()
+    row = (await tx.db.exec(select(OutboxRow).where(*where))).first()
     if row is None or RANK.get(row.status, 9) >= RANK[status]:
         return None
     await update_row(tx, row.id, status=status, error=error)
@@ -60,7 +60,7 @@ async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str
 async def lanes_due(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
     due = or_(col(OutboxRow.not_before).is_(None), col(OutboxRow.not_before) <= now)
     question = select(col(OutboxRow.lane)).where(col(OutboxRow.status).in_(OPEN), due).distinct().limit(limit)
-    return [str(found) for found in (await db.scalars(question)).all()]
+    return [str(found) for found in (await db.exec(question)).all()]
 
 
 async def take_lease(tx: Tx, name: str, holder: str, now: datetime, until: datetime) -> bool:

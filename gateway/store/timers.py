@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
-from sqlmodel import col
+from sqlalchemy import update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
@@ -17,7 +17,7 @@ async def set_timer(tx: Tx, kind: str, subject: str, due: datetime) -> None:
 
 async def due(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[TimerRow]:
     question = select(TimerRow).where(col(TimerRow.done_at).is_(None), col(TimerRow.due) <= now)
-    return list((await db.scalars(question.order_by(col(TimerRow.due)).limit(limit))).all())
+    return list((await db.exec(question.order_by(col(TimerRow.due)).limit(limit))).all())
 
 
 async def finish(tx: Tx, kind: str, subject: str, now: datetime) -> bool:

@@ -4,8 +4,8 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlmodel import col
+from sqlalchemy import func, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
@@ -14,11 +14,11 @@ from gateway.store.tables import TurnRow
 
 
 async def for_event(db: AsyncSession, inbox_id: int) -> TurnRow | None:
-    return (await db.scalars(select(TurnRow).where(col(TurnRow.inbox_id) == inbox_id))).first()
+    return (await db.exec(select(TurnRow).where(col(TurnRow.inbox_id) == inbox_id))).first()
 
 
 async def get(db: AsyncSession, turn_id: int) -> TurnRow:
-    return (await db.scalars(select(TurnRow).where(col(TurnRow.id) == turn_id))).one()
+    return (await db.exec(select(TurnRow).where(col(TurnRow.id) == turn_id))).one()
 
 
 async def begin(tx: Tx, *, conversation_id: int, inbox_id: int, session_id: str, text: str, now: datetime) -> TurnRow:
@@ -51,4 +51,4 @@ async def posted_alike(db: AsyncSession, turn: TurnRow) -> int:
         col(TurnRow.posted),
         col(TurnRow.id) < turn.id,
     )
-    return int((await db.scalars(select(func.count()).select_from(TurnRow).where(*where))).one())
+    return int((await db.exec(select(func.count()).select_from(TurnRow).where(*where))).one())

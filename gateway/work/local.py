@@ -64,8 +64,14 @@ def sqlite_path(url: URL) -> Path | None:
 def only_engine(database: Path) -> Iterator[None]:
     """Hold the lock file beside the database. Raises `ConfigError` when another process runs the engine."""
     path = database.with_name(database.name + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise ConfigError(
+            f"DATABASE_URL: {database} cannot be opened ({error}); set it to a path that can be written"
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

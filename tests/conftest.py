@@ -1,0 +1,78 @@
+"""What many tests stand on: scratch databases of both kinds, and a gateway with people around it."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from config import schema
+from tests.helpers.clock import Clock
+from tests.helpers.town import Town
+
+POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of a PostgreSQL to make scratch databases on; a machine without one skips, CI fails."""
+    try:
+        psycopg.connect(POSTGRES, connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        reason = f"no PostgreSQL at TEST_DATABASE_URL ({str(error).splitlines()[0]})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return POSTGRES
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Iterator[str]:
+    """A migrated database that each test's own is copied from."""
+    name = f"gatehouse_{uuid.uuid4().hex[:12]}"
+    _admin(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    schema.migrate(_beside(postgres, name))
+    yield name
+    _admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of the test's own, of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/gateway.db"
+        schema.migrate(url)
+        yield url
+        return
+    postgres, template = request.getfixturevalue("postgres"), request.getfixturevalue("template")
+    name = f"gatehouse_{uuid.uuid4().hex[:12]}"
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    _admin(postgres, copy)
+    yield _beside(postgres, name)
+    _admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def town(database_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Town]:
+    """A gateway at work, with its embedded agent, a sandbox world, and the people in it."""
+    made = Town(database_url, tmp_path, clock)
+    await made.open()
+    yield made
+    await made.close()
+
+
+def _admin(url: str, statement: sql.Composed) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _beside(url: str, name: str) -> str:
+    return url.rpartition("/")[0] + "/" + name
