@@ -1,0 +1,67 @@
+"""A real embedded server on a real port, and the databases it can stand on."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapters.agent.client import AgentClient
+from adapters.agent.server.app import ServerSettings
+from tests.adapters.agent.wire import Wire, wired
+from tests.adapters.agent.world import AGENTS, client_of, serving
+
+POSTGRES = os.environ.get("TEST_DATABASE_URL") or "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path) -> ServerSettings:
+    return ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path / 'agent.db'}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerSettings]:
+    if request.param == "sqlite":
+        yield ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path / 'agent.db'}")
+        return
+    url = request.getfixturevalue("scratch_postgres")
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("DROP SCHEMA public CASCADE")
+        db.execute("CREATE SCHEMA public")
+    yield ServerSettings(agents_dir=AGENTS, database_url=url)
+
+
+@pytest.fixture(scope="session")
+def scratch_postgres() -> Iterator[str]:
+    """A database of our own, for this test run only."""
+    name = f"agent_test_{secrets.token_hex(4)}"
+    try:
+        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL ({type(error).__name__})")
+    with admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield POSTGRES.rpartition("/")[0] + f"/{name}"
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def url(sqlite_settings: ServerSettings) -> AsyncIterator[str]:
+    async with serving(sqlite_settings) as base:
+        yield base
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[AgentClient]:
+    async with client_of(url) as made:
+        yield made
+
+
+@pytest.fixture
+async def wire(url: str) -> AsyncIterator[Wire]:
+    async with wired(url) as made:
+        yield made

@@ -1,0 +1,130 @@
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.agent import frames, reading
+from gateway.errors import Unreadable
+from gateway.events import AgentStatus, ApprovalAsked, Confirm, Delta, Replied, StatusChanged, TurnFailed, UserPosted
+
+USER = {"user_id": "u1"}
+AGENT = {"object_id": "support", "object_type": "agent"}
+ANSWERED = frames.approval_answer("s1", "m0", Confirm())["content"]
+APPROVAL = frames.tool_call_approval("c1", "t1", "issue_refund", {"amount": 40})
+ASKED = ApprovalAsked(
+    message_id="m1", tool_call_id="c1", tool_id="t1", tool_name="issue_refund", arguments={"amount": 40}
+)
+
+
+def notified(content: Any, **more: Any) -> frames.Frame:
+    return frames.message_notification("s1", {"id": "m1", "content": content, **more})
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (frames.message_delta("s1", "m1", 0, "He"), Delta(message_id="m1", text="He")),
+        (notified(frames.complete("Done.")), Replied(message_id="m1", text="Done.")),
+        (notified(APPROVAL), ASKED),
+        (
+            notified({"type": "tool_call_approval", "tool_name": "x"}),
+            ApprovalAsked(message_id="m1", tool_call_id="", tool_id="", tool_name="x", arguments=None),
+        ),
+        (notified(frames.error_message("no model")), TurnFailed(message_id="m1", error="no model")),
+        (frames.participant_status("s1", AgentStatus.IDLE), StatusChanged(status=AgentStatus.IDLE)),
+    ],
+)
+def test_a_frame_that_matters_becomes_an_event(frame: frames.Frame, expected: object) -> None:
+    assert reading.event(frame) == expected
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "pong"},
+        {"type": "something_new"},
+        {"type": "participant_status", "message": {"status": "Typing"}},
+        notified({"type": "data_type_message", "value": "half", "status": "Streaming"}),
+        notified(frames.thinking("hm")),
+        notified({"type": "something_new"}),
+        notified("plain"),
+        notified(frames.complete("my own words"), sender=USER),
+        notified(frames.tool_call("c1", "t1", "issue_refund", "in_progress", {})),
+    ],
+)
+def test_what_says_nothing_about_the_turn_is_ignored(frame: frames.Frame) -> None:
+    assert reading.event(frame) is None
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "message_delta", "message_id": "m1"},
+        {"type": "message_delta", "message_id": 1, "value": "x"},
+        {"type": "participant_status", "message": "Idle"},
+        {"type": "message_notification"},
+        {"type": "message_notification", "message": {"content": frames.complete("x")}},
+        notified({**APPROVAL, "input": "all of it"}),
+    ],
+)
+def test_a_malformed_frame_is_unreadable(frame: frames.Frame) -> None:
+    with pytest.raises(Unreadable):
+        reading.event(frame)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"id": "m1", "sender": USER, "content": "Hi"}, UserPosted(message_id="m1", text="Hi")),
+        (
+            {"id": "m1", "sender": USER, "content": {"type_string": "text/plain", "value": "Hi"}},
+            UserPosted(message_id="m1", text="Hi"),
+        ),
+        (
+            {"id": "m1", "sender": USER, "content": {"type_string": "file", "value": {"metadata": {}}}},
+            UserPosted(message_id="m1", text=""),
+        ),
+        ({"id": "m1", "sender": USER, "content": ANSWERED}, None),
+        ({"id": "m1", "sender": AGENT, "content": frames.complete("Yes.")}, Replied(message_id="m1", text="Yes.")),
+        (
+            {"id": "m1", "sender": AGENT, "content": {**frames.complete("Yes."), "status": "complete"}},
+            Replied(message_id="m1", text="Yes."),
+        ),
+        ({"id": "m1", "sender": AGENT, "content": APPROVAL}, ASKED),
+        ({"id": "m1", "sender": AGENT, "content": frames.thinking("hm")}, None),
+        ({"id": "m1", "sender": AGENT, "content": frames.error_message("x")}, TurnFailed(message_id="m1", error="x")),
+    ],
+)
+def test_a_message_of_the_history_becomes_an_entry(message: frames.Frame, expected: object) -> None:
+    assert reading.history_entry(message) == expected
+
+
+@pytest.mark.parametrize("status", ["approved", "denied", "expired", None, 7])
+def test_a_request_of_the_history_is_open_only_while_it_is_pending(status: object) -> None:
+    entry = reading.history_entry({"id": "m1", "sender": AGENT, "content": {**APPROVAL, "status": status}})
+
+    assert isinstance(entry, ApprovalAsked)
+    assert not entry.open
+
+
+@pytest.mark.parametrize("frame", [{}, {"messages": "x"}, {"messages": ["x"]}])
+def test_a_malformed_history_is_unreadable(frame: frames.Frame) -> None:
+    with pytest.raises(Unreadable):
+        reading.history(frame)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["id", "content", "type", "value", "status"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["message_delta", "message_notification", "participant_status"]), json_values, json_values)
+def test_no_frame_makes_the_reader_fall_over(kind: str, message: object, value: object) -> None:
+    with contextlib.suppress(Unreadable):
+        reading.event({"type": kind, "message": message, "value": value, "message_id": value})

@@ -1,0 +1,260 @@
+"""What goes out: in order within a lane, retried, looked up when uncertain, and never in the way of other lanes."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.errors import TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.events import Delivery, DeliveryReported, Outbound, Receipt, Say, ThreadRef
+from gateway.outbox import MAX_ATTEMPTS, Outbox
+from gateway.store import Store, Tx, sendings
+from tests.helpers.clock import Clock
+from tests.helpers.rows import rows
+
+ALICE, OPS = ThreadRef("sms", "+1", "+2"), ThreadRef("sms", "+1", "+9")
+
+
+class Carrier:
+    """A channel that does what it is told to: an error is raised, "lost" arrives but says nothing."""
+
+    name = "sms"
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        self.script: deque[Any] = deque()
+        self.can_look_up = True
+
+    def lane(self, to: ThreadRef) -> str:
+        return f"sms:{to.key}"
+
+    async def send(self, message: Outbound) -> Receipt:
+        assert isinstance(message, Say)
+        act = self.script.popleft() if self.script else None
+        if isinstance(act, Exception):
+            raise act
+        self.arrived.append(message.text)
+        if act == "lost":
+            raise Uncertain("the answer was lost")
+        return Receipt(provider_id=f"id-{message.ref}")
+
+    async def find(self, message: Outbound) -> Receipt | None:
+        assert isinstance(message, Say)
+        if not self.can_look_up:
+            raise Unknowable("no list here")
+        return Receipt(provider_id=f"id-{message.ref}") if message.text in self.arrived else None
+
+    def routes(self, door: Any) -> list[Any]:
+        return []
+
+    async def fetch(self, media: Any) -> Any:
+        raise NotImplementedError
+
+    async def check(self) -> list[Any]:
+        return []
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Quiet:
+    """An engine that runs nothing: the test delivers by itself."""
+
+    async def wake(self, tx: Tx, conversation_id: int) -> None:
+        pass
+
+    async def wake_lane(self, tx: Tx, lane: str) -> None:
+        pass
+
+    async def run(self, work: Any, stop: Callable[[], Any]) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store(database_url)
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+def carrier() -> Carrier:
+    return Carrier()
+
+
+@pytest.fixture
+def outbox(store: Store, carrier: Carrier, clock: Clock) -> Outbox:
+    return Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[OPS])
+
+
+async def queue(store: Store, outbox: Outbox, *texts: str) -> None:
+    for text in texts:
+        await store.write(lambda tx, text=text: outbox.add(tx, Say(to=ALICE, text=text), key=text))
+
+
+async def states(store: Store) -> list[str]:
+    return [row["status"] for row in await rows(store, "outbox") if not row["dedupe_key"].startswith("alert:")]
+
+
+async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    await queue(store, outbox, "one", "two", "three")
+
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == ["one", "two", "three"]
+    assert await states(store) == ["sent"] * 3
+
+
+async def test_the_same_key_is_one_message(store: Store, outbox: Outbox, carrier: Carrier) -> None:
+    await queue(store, outbox, "one", "one")
+
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == ["one"]
+
+
+async def test_a_message_that_must_wait_keeps_the_others_behind_it(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.script.append(TryLater("busy", retry_after=30))
+    await queue(store, outbox, "one", "two")
+
+    await outbox.deliver("sms:+2")
+    assert carrier.arrived == []
+    clock.passes(timedelta(seconds=29))
+    await outbox.deliver("sms:+2")
+    assert carrier.arrived == []
+    clock.passes(timedelta(seconds=2))
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == ["one", "two"]
+
+
+async def test_a_message_that_will_never_arrive_unblocks_its_lane_and_is_told_once(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    carrier.script.extend([WillNeverArrive("no such number"), WillNeverArrive("no such number")])
+    await queue(store, outbox, "one", "two", "three")
+
+    await outbox.deliver("sms:+2")
+    await outbox.deliver("sms:+9")
+
+    assert await states(store) == ["failed", "failed", "sent"]
+    assert len([text for text in carrier.arrived if "was not sent" in text]) == 1
+
+
+async def test_an_uncertain_message_that_arrived_is_not_sent_again(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.script.append("lost")
+    await queue(store, outbox, "one")
+
+    await outbox.deliver("sms:+2")
+    assert await states(store) == ["unknown"]
+    clock.passes(timedelta(minutes=1))
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == ["one"]
+    assert await states(store) == ["sent"]
+
+
+async def test_an_uncertain_message_that_did_not_arrive_is_sent(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.script.append(Uncertain("cut off"))
+    await queue(store, outbox, "one")
+
+    await outbox.deliver("sms:+2")
+    clock.passes(timedelta(minutes=1))
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == ["one"]
+
+
+async def test_where_the_carrier_cannot_tell_it_is_tried_once_more_and_no_oftener(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.can_look_up = False
+    carrier.script.extend(["lost", "lost", "lost"])
+    await queue(store, outbox, "one")
+
+    for _ in range(6):
+        await outbox.deliver("sms:+2")
+        clock.passes(timedelta(minutes=10))
+
+    assert carrier.arrived == ["one", "one"]
+    assert await states(store) == ["failed"]
+
+
+async def test_a_send_cut_off_by_a_crash_is_looked_up_by_the_next_process(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    await queue(store, outbox, "one")
+    carrier.arrived.append("one")
+    await store.write(lambda tx: sendings.update_row(tx, 1, status="sending", attempts=1))
+
+    await Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[]).deliver("sms:+2")
+
+    assert carrier.arrived == ["one"]
+    assert await states(store) == ["sent"]
+
+
+async def test_two_processes_deliver_a_lane_without_sending_twice(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    other = Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[])
+    await queue(store, outbox, *(f"m{number:02}" for number in range(20)))
+
+    await asyncio.gather(outbox.deliver("sms:+2"), other.deliver("sms:+2"))
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == [f"m{number:02}" for number in range(20)]
+
+
+async def test_a_carrier_that_is_always_busy_is_given_up_in_the_end(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.script.extend([TryLater("busy")] * MAX_ATTEMPTS)
+    await queue(store, outbox, "one", "two")
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        await outbox.deliver("sms:+2")
+        clock.passes(timedelta(hours=1))
+
+    assert await states(store) == ["failed", "sent"]
+
+
+async def test_receipts_never_move_backwards(store: Store, outbox: Outbox) -> None:
+    await queue(store, outbox, "one")
+    await outbox.deliver("sms:+2")
+
+    for state in (Delivery.DELIVERED, Delivery.SENT, Delivery.ACCEPTED, Delivery.DELIVERED):
+        await outbox.report(DeliveryReported(channel="sms", provider_id="id-gh-1", state=state))
+
+    assert await states(store) == ["delivered"]
+
+
+async def test_a_receipt_for_something_we_never_sent_is_let_be(store: Store, outbox: Outbox) -> None:
+    await outbox.report(DeliveryReported(channel="sms", provider_id="SM404", state=Delivery.FAILED))
+
+    assert await rows(store, "outbox") == []
+
+
+async def test_what_a_carrier_gave_up_later_is_told_to_operations(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    await queue(store, outbox, "one")
+    await outbox.deliver("sms:+2")
+    for _ in range(2):
+        failed = DeliveryReported(channel="sms", provider_id="id-gh-1", state=Delivery.FAILED, error="30005")
+        await outbox.report(failed)
+    await outbox.deliver("sms:+9")
+
+    assert await states(store) == ["failed"]
+    assert "30005" in carrier.arrived[-1]
+    assert len(carrier.arrived) == 2

@@ -1,0 +1,100 @@
+"""Writing: one deed is one transaction, whatever happens to its neighbours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.store import Store, Tx
+from gateway.store.sql import insert_new
+from gateway.store.tables import AuditRow, LeaseRow
+from tests.helpers.rows import rows
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store(database_url)
+    yield store
+    await store.aclose()
+
+
+def lease(name: str):
+    async def deed(tx: Tx) -> str:
+        await insert_new(tx.db, LeaseRow, name=name, holder="me", until=NOW)
+        return name
+
+    return deed
+
+
+async def test_a_deed_that_fails_leaves_nothing_and_its_neighbours_are_kept(store: Store) -> None:
+    async def fails(tx: Tx) -> None:
+        await lease("half")(tx)
+        raise ValueError("no")
+
+    done = await asyncio.gather(
+        store.write(lease("a")), store.write(fails), store.write(lease("b")), return_exceptions=True
+    )
+
+    assert [done[0], done[2]] == ["a", "b"]
+    assert isinstance(done[1], ValueError)
+    assert {row["name"] for row in await rows(store, "leases")} == {"a", "b"}
+
+
+async def test_a_database_error_in_one_deed_spoils_no_other(store: Store) -> None:
+    async def clashes(tx: Tx) -> None:
+        tx.db.add(LeaseRow(name="a", holder="other", until=NOW))
+        await tx.db.flush()
+
+    await store.write(lease("a"))
+    done = await asyncio.gather(
+        *(store.write(lease(f"n{i}")) for i in range(5)), store.write(clashes), return_exceptions=True
+    )
+
+    assert [isinstance(one, Exception) for one in done] == [False] * 5 + [True]
+    assert len(await rows(store, "leases")) == 6
+
+
+async def test_what_is_to_happen_after_a_commit_never_happens_without_it(store: Store) -> None:
+    rang: list[str] = []
+
+    async def good(tx: Tx) -> None:
+        tx.after_commit(lambda: rang.append("good"))
+
+    async def bad(tx: Tx) -> None:
+        tx.after_commit(lambda: rang.append("bad"))
+        raise ValueError("no")
+
+    await asyncio.gather(store.write(good), store.write(bad), return_exceptions=True)
+
+    assert rang == ["good"]
+
+
+async def test_a_caller_that_goes_away_disturbs_nobody(store: Store) -> None:
+    waiting = [asyncio.create_task(store.write(lease(f"n{i}"))) for i in range(20)]
+    await asyncio.sleep(0)
+    waiting[3].cancel()
+
+    done = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert sum(isinstance(one, str) for one in done) == 19
+    assert await store.write(lease("after")) == "after"
+
+
+async def test_a_time_comes_back_in_utc_and_a_naive_one_is_refused(store: Store) -> None:
+    await store.write(lease("a"))
+    with pytest.raises(Exception, match="without a zone"):
+        await store.write(lambda tx: insert_new(tx.db, LeaseRow, name="b", holder="x", until=datetime(2026, 1, 1)))  # noqa: DTZ001
+
+    assert (await rows(store, "leases"))[0]["until"] == NOW
+
+
+async def test_hundreds_of_writes_at_once_are_all_kept(store: Store) -> None:
+    async def note(tx: Tx) -> None:
+        await insert_new(tx.db, AuditRow, at=NOW, what="x", who="", facts="{}")
+
+    await asyncio.gather(*(store.write(note) for _ in range(300)))
+
+    assert len(await rows(store, "audit")) == 300
