@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SEND_TIMEOUT_S = 30.0
 LEASE = timedelta(seconds=60)  # longer than one send
 MAX_ATTEMPTS = 12  # about half an hour of pauses
-BLIND_RESENDS = 1  # where the carrier cannot say whether an uncertain message arrived
+BLIND_TRIES = 3  # where the carrier cannot look: one send, one look in vain, one more send
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class Outbox:
         if row is None or (row.not_before is not None and row.not_before > now):
             await sendings.drop_lease(tx, f"out:{lane}", self._holder, now)
             return None
-        if row.status == "queued":
-            await sendings.update_row(tx, row.id, status="sending", attempts=row.attempts + 1)
+        sending = "sending" if row.status == "queued" else "unknown"  # found sending: whoever sent it was cut off
+        await sendings.update_row(tx, row.id, status=sending, attempts=row.attempts + 1)
         return row
 
     async def _settle(self, tx: Tx, lane: str, row: OutboxRow, result: Result) -> OutboxRow | None:
@@ -152,7 +152,8 @@ class Outbox:
         try:
             return await self._send_or_find(channel, message, row)
         except TryLater as error:
-            return self._later(row, "queued", str(error), error.retry_after)
+            status = "queued" if row.status == "queued" else "unknown"  # a look that must wait is still a look
+            return self._later(row, status, str(error), error.retry_after)
         except WillNeverArrive as error:
             return Result("failed", error=str(error))
         except (Uncertain, TimeoutError) as error:
@@ -177,7 +178,7 @@ class Outbox:
                 try:
                     receipt = await channel.find(message)
                 except Unknowable as error:
-                    if row.attempts > BLIND_RESENDS:
+                    if row.attempts >= BLIND_TRIES:
                         return Result("failed", error=f"it may or may not have arrived: {error}")
                     receipt = None
                 if receipt is not None:

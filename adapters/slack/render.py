@@ -14,6 +14,10 @@ MAX_TEXT = 35_000  # Slack cuts a message at 40,000 characters
 MAX_HEADER = 150
 MAX_ARGUMENTS = 8_000  # a message whose blocks exceed about 13,200 characters is refused (msg_too_long)
 MAX_QUOTE = 600
+MAX_NAME = 80  # a longer one would push the address and its proof out of sight
+MAX_NAMES = 500  # of each line that names people
+MAX_OUTCOME = 2_000
+MAX_FALLBACK = 700  # chat.update refuses a text over 4,000, and escaping makes it up to five times as long
 NOT_YOURS = "This request is not yours to decide. Nothing was changed."
 PROOFS = {Proof.CARRIER: "as the carrier says", Proof.PLATFORM: "signed in there", Proof.NONE: "not proven"}
 
@@ -40,15 +44,16 @@ def message(out: Outbound) -> dict[str, Any]:
             return {"text": _cut(escape(out.text.strip()), MAX_TEXT)}
         case AskApproval(approval=asked):
             blocks = [*_request(asked), _buttons(asked) if can_be_approved(asked) else _too_much(asked)]
-            return {"text": escape(visible(f"Approve {asked.tool}?")), "blocks": blocks}
+            return {"text": _fallback(_question(asked)), "blocks": blocks}
         case ShowOutcome(approval=asked):
             said = outcome(asked)
-            return {"text": escape(visible(f"{asked.tool}: {said}")), "blocks": [*_request(asked), _plain(said)]}
+            return {"text": _fallback(f"{asked.tool}: {said}"), "blocks": [*_request(asked), _plain(said)]}
 
 
 def can_be_approved(asked: ApprovalView) -> bool:
     """A card that cannot show the whole request has no Approve button: what is cut off is not approved."""
-    return asked.arguments is not None and len(_arguments(asked)) <= MAX_ARGUMENTS
+    named = len(visible(_question(asked))) <= MAX_HEADER
+    return named and asked.arguments is not None and len(_arguments(asked)) <= MAX_ARGUMENTS
 
 
 def deny_form(approval_id: str, asked: ApprovalView) -> dict[str, Any]:
@@ -108,15 +113,17 @@ def outcome(asked: ApprovalView) -> str:
 
 def _request(asked: ApprovalView) -> list[Block]:
     who = asked.requester
-    name = f"{who.name}, " if who.name else ""
+    name = f"{_seen(who.name, MAX_NAME)}, " if who.name else ""
     asker = f"{name}{who.address} on {asked.asked_in} ({PROOFS[who.proof]}), through the agent {asked.agent}"
-    needs = f"Needs {asked.required} of: {', '.join(asked.approvers)}. Expires {_time(asked.expires_at)}."
+    needs = f"Needs {asked.required} of: {_seen(', '.join(asked.approvers), MAX_NAMES)}."
+    until = f"Expires {_time(asked.expires_at)}. Digest {asked.digest[:12]}"
+    wrote = _seen(asked.message, MAX_QUOTE) or "(no words)"
     return [
-        {"type": "header", "text": _words(_cut(visible(f"Approve {asked.tool}?"), MAX_HEADER))},
-        {"type": "rich_text", "elements": [_line("Asked by ", bold=True, then=asker)]},
-        {"type": "rich_text", "elements": [_line("They wrote ", bold=True, then=_cut(asked.message, MAX_QUOTE))]},
+        {"type": "header", "text": _words(_seen(_question(asked), MAX_HEADER))},
+        {"type": "rich_text", "elements": [_line("Asked by ", bold=True, then=_seen(asker, MAX_NAMES))]},
+        {"type": "rich_text", "elements": [_line("They wrote ", bold=True, then=wrote)]},
         {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [_text(_shown(asked))]}]},
-        {"type": "context", "elements": [_words(visible(f"{needs} Digest {asked.digest[:12]}"))]},
+        {"type": "context", "elements": [_words(f"{needs} {until}")]},
     ]
 
 
@@ -131,11 +138,16 @@ def _arguments(asked: ApprovalView) -> str:
         return "The agent platform did not say with which arguments."
     if not asked.arguments:
         return "(no arguments)"
-    return visible("\n".join(f"{name}: {_value(value)}" for name, value in asked.arguments.items()))
+    return visible("\n".join(f"{_name(name)}: {_value(value)}" for name, value in asked.arguments.items()))
+
+
+def _name(name: str) -> str:
+    return name.replace("\n", "\\n")
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    """Later lines of a text are indented, so that none of them passes for another argument."""
+    return value.replace("\n", "\n    ") if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _buttons(asked: ApprovalView) -> Block:
@@ -152,12 +164,12 @@ def _deny(asked: ApprovalView) -> Block:
 
 
 def _line(label: str, *, bold: bool, then: str) -> Block:
-    elements = [{**_text(label), "style": {"bold": bold}}, _text(visible(then))]
+    elements = [{**_text(label), "style": {"bold": bold}}, _text(then)]
     return {"type": "rich_text_section", "elements": elements}
 
 
 def _plain(text: str) -> Block:
-    return {"type": "section", "text": _words(_cut(visible(text), 3000))}
+    return {"type": "section", "text": _words(_seen(text, MAX_OUTCOME))}
 
 
 def _words(text: str) -> Block:
@@ -166,6 +178,18 @@ def _words(text: str) -> Block:
 
 def _text(text: str) -> Block:
     return {"type": "text", "text": text}
+
+
+def _question(asked: ApprovalView) -> str:
+    return f"Approve {asked.tool}?"
+
+
+def _fallback(text: str) -> str:
+    return escape(_seen(text, MAX_FALLBACK))
+
+
+def _seen(text: str, most: int) -> str:
+    return _cut(visible(text[: most + 1]), most)
 
 
 def _cut(text: str, most: int) -> str:

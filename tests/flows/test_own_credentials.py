@@ -72,11 +72,12 @@ class World:
             return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    stand_ins, listening = Carriers(), bind("127.0.0.1", 0)
+@contextlib.asynccontextmanager
+async def stand_ins(folder: Path) -> AsyncIterator[tuple[Carriers, dict[str, str]]]:
+    """The carriers, and the environment that points at them."""
+    carrier, listening = Carriers(), bind("127.0.0.1", 0)
     there = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    (tmp_path / "my.toml").write_text(POLICY)
+    (folder / "my.toml").write_text(POLICY)
     environment = {
         "GATEWAY_CONFIG": "my.toml",
         "SLACK__SIGNING_SECRET": carriers.SECRET,
@@ -87,11 +88,35 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         "SMS__FROM": carriers.NUMBER,
         "SMS__API_URL": there,
     }
-    async with serving(stand_ins.app, listening):
+    async with serving(carrier.app, listening):
+        yield carrier, environment
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with stand_ins(tmp_path) as (carrier, environment):
         gateway = Gateway(tmp_path, **environment)
         gateway.also(PUBLIC_URL=gateway.url)
         async with running(gateway):
-            yield World(gateway, stand_ins, tmp_path)
+            yield World(gateway, carrier, tmp_path)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_web_and_worker_as_two_processes_do_the_main_job(database_url: str, tmp_path: Path) -> None:
+    async with stand_ins(tmp_path) as (carrier, environment):
+        web = Gateway(tmp_path, command="web", DATABASE_URL=database_url, **environment)
+        worker = Gateway(tmp_path, command="worker", DATABASE_URL=database_url, PUBLIC_URL=web.url, **environment)
+        web.also(PUBLIC_URL=web.url)
+        async with running(web), running(worker):
+            world = World(web, carrier, tmp_path)
+            await world.text("Please refund order A-1001, $40.", "SM1")
+            card = await world.card()
+            await world.slack(slack.click("U0ANA", "T0TEAM", "C0REAL", card, "approval_approve"))
+            texts = await world.texts(2)
+            await until(lambda: _called(world, "chat.update", 2), "the card's last state")
+
+    assert "A-1001" in texts[1]["Body"]
+    assert len(texts) == 2
 
 
 async def test_a_signed_text_a_card_a_click_and_one_message_to_the_customer(world: World) -> None:

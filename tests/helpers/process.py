@@ -1,4 +1,4 @@
-"""`gateway run` as a process of its own, to be started, stopped and killed."""
+"""The gateway as a process of its own, to be started, stopped and killed."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,8 @@ def free_port() -> int:
 class Gateway:
     """One process after another on the same folder; `url` stays."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, command: str = "run", **environment: str) -> None:
+        self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "config").mkdir(exist_ok=True)
@@ -42,9 +43,19 @@ class Gateway:
     async def start(self) -> None:
         log = (self._folder / "gateway.log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "config", "run", cwd=self._folder, env=self._environment, stderr=log, stdout=log
+            sys.executable,
+            "-P",
+            "-m",
+            "config",
+            self._command,
+            cwd=self._folder,
+            env=self._environment,
+            stderr=log,
+            stdout=log,
         )
         log.close()
+        if self._command == "worker":
+            return
 
         async def ready() -> bool:
             assert self._process is not None
