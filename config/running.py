@@ -22,7 +22,7 @@ from gateway import policy as policies
 from gateway.errors import ConfigError
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Clock
-from gateway.store import database_url
+from gateway.store import database_url, sendings
 from gateway.work.local import only_engine, sqlite_path
 
 log = logging.getLogger(__name__)
@@ -86,16 +86,19 @@ async def live(
         platform = await stack.enter_async_context(agent_platform(settings))
         parts_of = wiring.build(settings, policy, platform, public_url=public_url, sandbox=sandbox, clock=clock)
         parts = await stack.enter_async_context(parts_of)
+        if parts.store.on_sqlite:
+            await parts.store.write(sendings.drop_all_leases)  # the lock file says that nobody else is at work
         closing = asyncio.Event()
-        try:
-            async with serving(parts.app, listening):
-                engine = asyncio.create_task(parts.engine.run(parts.work, _until(closing)))
+        # Left in this order: the door is closed, then what runs may end.
+        working = await stack.enter_async_context(contextlib.AsyncExitStack())
+        async with serving(parts.app, listening):
+            engine = asyncio.create_task(parts.engine.run(parts.work, _until(closing)))
+            working.push_async_callback(_finish, engine, closing)
+            try:
                 yield Live(here, parts, sandbox, engine)
+            finally:
                 if sandbox is not None:
                     sandbox.stop_waiting()
-        finally:
-            closing.set()
-            await engine
 
 
 async def web(settings: Settings) -> None:
@@ -178,6 +181,11 @@ def _until(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
         await event.wait()
 
     return wait
+
+
+async def _finish(engine: "asyncio.Task[None]", closing: asyncio.Event) -> None:
+    closing.set()
+    await engine
 
 
 async def _prepare_database(settings: Settings, stack: contextlib.AsyncExitStack) -> None:

@@ -1,9 +1,10 @@
 """The environment, read once. What is missing or wrong stops the start with one line naming the variable."""
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from adapters.agent.client import AgentSettings
 from adapters.slack.channel import SlackSettings
@@ -79,6 +80,9 @@ def read() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
+    except SettingsError as error:
+        group = re.search(r'field "(\w+)"', str(error))
+        raise ConfigError(_no_variable(group[1].upper() if group else "a variable")) from error
     if settings.has_channel:
         _check_public(settings.public_url)
     return settings
@@ -98,7 +102,13 @@ def _explain(error: ValidationError) -> str:
         return f"{variable} is not set: set it, or unset the other {group}__ variables to leave {group} off"
     if first["type"] == "extra_forbidden":
         return f"{variable} is not a setting: see docs/settings.md for the names there are"
+    if first["type"] == "model_type":
+        return _no_variable(variable)
     return f"{variable}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _no_variable(group: str) -> str:
+    return f"{group} is not a variable but the beginning of several: unset it, and set {group}__... (docs/settings.md)"
 
 
 def _check_public(url: str) -> None:

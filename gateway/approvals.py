@@ -26,7 +26,7 @@ from gateway.events import (
     lane_events,
 )
 from gateway.outbox import Outbox
-from gateway.policy import Policy, Rule, place
+from gateway.policy import Policy, place
 from gateway.ports import Clock, Decision, Engine
 from gateway.store import Store, Tx, lanes, requests, sendings, timers
 from gateway.store.columns import storable
@@ -60,6 +60,7 @@ def view_of(row: ApprovalRow) -> ApprovalView:
         decided_at=row.decided_at,
         reason=row.reason,
         applied=row.applied,
+        trouble=row.trouble,
     )
 
 
@@ -79,10 +80,11 @@ class Approvals:
     async def open(
         self, tx: Tx, asked: ApprovalAsked, conversation: ConversationRow, *, turn_id: int, session_id: str,
         requester: Identity, message: str,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Write the request, its deadline and what shows it, in the caller's transaction. Twice is one request.
 
         A request that nobody may decide, or that is shown nowhere, ends at once: it does not wait for its deadline.
+        True when somebody is asked.
         """
         now, rule = self._clock(), self._policy.rule_for(asked.tool_name)
         view = ApprovalView(
@@ -115,11 +117,12 @@ class Approvals:
             state="pending",
             reason="",
             applied=False,
+            trouble="",
             created_at=now,
             expires_at=view.expires_at,
         )
         if not new:
-            return
+            return True
         where: dict[str, Any] = {"conversation_id": conversation.id, "approval_id": view.id}
         who = audit.pseudonym(requester)
         facts: dict[str, Any] = {"tool": view.tool, "digest": view.digest, "policy": self._policy.version}
@@ -134,6 +137,7 @@ class Approvals:
                 tx, f"nobody:{view.tool}", f"`{missing}` is empty for {view.tool}: nobody can approve"
             )
             await self.expire(tx, view.id, self._words.unreachable)
+        return bool(rule.ask and rule.approvers)
 
     # --- decided -------------------------------------------------------------------------------------------
 
@@ -154,10 +158,7 @@ class Approvals:
     async def _decide(
         self, tx: Tx, approval_id: str, who: Identity, verdict: Verdict, reason: str, digest: str, via: str
     ) -> Decision:
-        row, now = await requests.get(tx.db, approval_id), self._clock()
-        if row is not None:
-            await lanes.lock(tx, row.conversation_id)
-            await tx.db.refresh(row)
+        row, now = await self._locked(tx, approval_id), self._clock()
         decision, name = self._may(row, who)
         if row is None or name is None:
             await audit.note(
@@ -210,16 +211,29 @@ class Approvals:
     async def expire(self, tx: Tx, approval_id: str, why: str) -> None:
         """Nobody decided: say so to the agent and on every surface. Nothing happens to a settled request."""
         now = self._clock()
+        if await self._locked(tx, approval_id) is None:
+            return
         if await requests.settle(tx, approval_id, state="expired", at=now, by="", via="time", reason=why):
             row = await self._fresh(tx, approval_id)
             await audit.note(tx, "expired", now, conversation_id=row.conversation_id, approval_id=approval_id)
             await self._settled(tx, approval_id, ApprovalExpired(approval_id=approval_id))
 
-    async def unreachable(self, tx: Tx, approval_id: str) -> None:
-        """Expire a request that could be shown to nobody."""
-        shown = await sendings.shown(tx.db, approval_id)
-        if all(row.status == "failed" for row in shown):
-            await self.expire(tx, approval_id, self._words.unreachable)
+    async def expire_unreachable(self) -> None:
+        """Requests that could be shown to nobody do not wait for their deadline."""
+        for approval_id in await self._store.read(requests.unreachable):
+            await self._store.write(lambda tx, one=approval_id: self.expire(tx, one, self._words.unreachable))  # type: ignore[misc]
+
+    async def abandon(self, tx: Tx, turn_id: int, why: str) -> None:
+        """The turn ended without them: what is open is withdrawn, what was decided is shown as not carried out."""
+        for row in await requests.of_turn(tx.db, turn_id):
+            if row.applied:
+                continue
+            now = self._clock()
+            await requests.settle(tx, row.id, state="cancelled", at=now, by="", via="gateway", reason=why)
+            await requests.mark_trouble(tx, row.id, why)
+            await timers.finish(tx, "expiry", row.id, now)
+            await audit.note(tx, "abandoned", now, conversation_id=row.conversation_id, approval_id=row.id)
+            await self.show(tx, await self._fresh(tx, row.id), stage="abandoned")
 
     async def _settled(self, tx: Tx, approval_id: str, event: DecisionGiven | ApprovalExpired) -> None:
         row, now = await self._fresh(tx, approval_id), self._clock()
@@ -252,6 +266,14 @@ class Approvals:
             await audit.note(tx, "applied", self._clock(), **where)
             await self.show(tx, await self._fresh(tx, row.id), stage="applied")
 
+    async def _locked(self, tx: Tx, approval_id: str) -> ApprovalRow | None:
+        """The request as it stands, under its conversation's lock: every writer takes that one first."""
+        row = await requests.get(tx.db, approval_id)
+        if row is not None:
+            await lanes.lock(tx, row.conversation_id)
+            await tx.db.refresh(row)
+        return row
+
     async def _fresh(self, tx: Tx, approval_id: str) -> ApprovalRow:
         row = await requests.get(tx.db, approval_id)
         assert row is not None
@@ -262,8 +284,3 @@ class Approvals:
 def _destination(payload: str) -> ThreadRef:
     to = json.loads(payload)["to"]
     return ThreadRef(to["channel"], to["account"], to["key"])
-
-
-def rule_can_be_met(rule: Rule) -> bool:
-    """Default closed: a rule without a place to ask or a person to decide approves nothing."""
-    return bool(rule.ask and rule.approvers)

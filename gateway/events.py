@@ -145,6 +145,7 @@ class ApprovalView:
     decided_at: datetime | None = None
     reason: str = ""
     applied: bool = False  #: the agent took the answer and the turn went on
+    trouble: str = ""  #: why the answer never reached the agent
 
 
 # --- please do ---------------------------------------------------------------------------------------------

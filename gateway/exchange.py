@@ -7,11 +7,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import AgentUnavailable
+from gateway.errors import AgentRefused, AgentUnavailable
 from gateway.events import (
     AgentStatus,
     Answer,
     ApprovalAsked,
+    Deny,
     HistoryEntry,
     Replied,
     StatusChanged,
@@ -21,6 +22,7 @@ from gateway.events import (
 from gateway.ports import AgentLine
 
 TURN_TIMEOUT_S = 600.0
+IDLE_GRACE_S = 10.0  # an acknowledged post that the platform has not begun yet
 
 Look = Callable[[], Awaitable[None]]
 """Raises `LaneLost` when the conversation has another owner: a post cannot be fenced, so it is preceded by a look."""
@@ -33,7 +35,14 @@ class Asked:
     requests: tuple[ApprovalAsked, ...]
 
 
-Outcome = Replied | TurnFailed | Asked
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The platform refused the post itself: it is not in the session."""
+
+    error: str
+
+
+Outcome = Replied | TurnFailed | Asked | NotTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,25 +56,38 @@ class Post:
 
 
 async def post(line: AgentLine, what: Post, look: Look) -> Outcome:
-    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`, `AgentRefused`."""
+    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`."""
     if not what.first_try:
         since = after_post(await line.history(), what)
         if since is not None:
-            return await _go_on(line, since, known=frozenset())
+            return await _go_on(line, since)
+    await _clear_the_way(line, look)
     await look()
-    await line.post(what.text, client_message_id=what.key)
-    return await _listen(line, {}, known=frozenset())
+    try:
+        await line.post(what.text, client_message_id=what.key)
+    except AgentRefused as error:
+        return NotTaken(str(error))
+    return await _listen(line, {})
 
 
 async def answer(line: AgentLine, answers: Sequence[tuple[str, Answer]], what: Post, look: Look) -> Outcome:
-    """Answer a turn's requests (twice is safe), and listen to the rest of it. `what` is the turn's post."""
+    """Answer a turn's requests (twice is safe), and listen to the rest of it. `what` is the turn's post.
+
+    Raises `AgentUnavailable`, and `AgentRefused` when the platform does not take an answer.
+    """
+    ours = {request_id for request_id, _ in answers}
+    since = after_post(await line.history(), what) or ()
+    if (ended := _ended(since)) is not None:
+        return ended
+    open_ones = {entry.message_id: entry for entry in since if isinstance(entry, ApprovalAsked) and entry.open}
+    new = {request_id: asked for request_id, asked in open_ones.items() if request_id not in ours}
+    if new and not ours & open_ones.keys():
+        # An earlier try answered, and the turn has parked again since.
+        return Asked(tuple(new.values()))
     for request_id, said in answers:
         await look()
         await line.answer(request_id, said)
-    known = frozenset(request_id for request_id, _ in answers)
-    since = after_post(await line.history(), what)
-    ended = _ended(since or (), known)
-    return ended if ended is not None else await _listen(line, {}, known=known)
+    return await _listen(line, new, known=ours)
 
 
 def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryEntry] | None:
@@ -81,30 +103,50 @@ def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryE
     return rest[:following]
 
 
-async def _go_on(line: AgentLine, since: Sequence[HistoryEntry], known: frozenset[str]) -> Outcome:
-    if (ended := _ended(since, known)) is not None:
+async def _go_on(line: AgentLine, since: Sequence[HistoryEntry]) -> Outcome:
+    if (ended := _ended(since)) is not None:
         return ended
     asked = {entry.message_id: entry for entry in since if isinstance(entry, ApprovalAsked) and entry.open}
     if asked and line.status is not AgentStatus.PROCESSING:
         return Asked(tuple(asked.values()))
-    if line.status is AgentStatus.IDLE:
-        raise AgentUnavailable("the session is idle and has no answer yet")
-    return await _listen(line, asked, known)
+    return await _listen(line, asked, within_s=IDLE_GRACE_S if line.status is AgentStatus.IDLE else TURN_TIMEOUT_S)
 
 
-def _ended(since: Sequence[HistoryEntry], known: frozenset[str]) -> Replied | TurnFailed | None:
+async def _clear_the_way(line: AgentLine, look: Look) -> None:
+    """Let a turn that somebody gave up end first: what it still says must not pass for the answer to this post."""
+    if line.status in (None, AgentStatus.IDLE):
+        return
+    for entry in await line.history():
+        if isinstance(entry, ApprovalAsked) and entry.open:
+            await look()
+            await line.answer(entry.message_id, Deny(reason="UNANSWERED: this request is no longer known"))
+    try:
+        async with asyncio.timeout(TURN_TIMEOUT_S):
+            async for event in line.events():
+                if event == StatusChanged(status=AgentStatus.IDLE):
+                    return
+    except TimeoutError as error:
+        raise AgentUnavailable("the session is still busy with an earlier turn") from error
+
+
+def _ended(since: Sequence[HistoryEntry]) -> Replied | TurnFailed | None:
     return next((entry for entry in since if isinstance(entry, Replied | TurnFailed)), None)
 
 
-async def _listen(line: AgentLine, asked: dict[str, ApprovalAsked], known: frozenset[str]) -> Outcome:
+async def _listen(
+    line: AgentLine,
+    asked: dict[str, ApprovalAsked],
+    known: set[str] | frozenset[str] = frozenset(),
+    within_s: float = TURN_TIMEOUT_S,
+) -> Outcome:
     try:
-        async with asyncio.timeout(TURN_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             return await _until_ended(line, asked, known)
     except TimeoutError:
-        return TurnFailed(message_id="", error=f"no reply within {TURN_TIMEOUT_S:.0f} s")
+        return TurnFailed(message_id="", error=f"no reply within {within_s:.0f} s")
 
 
-async def _until_ended(line: AgentLine, asked: dict[str, ApprovalAsked], known: frozenset[str]) -> Outcome:
+async def _until_ended(line: AgentLine, asked: dict[str, ApprovalAsked], known: set[str] | frozenset[str]) -> Outcome:
     # An Idle before this turn's Processing belongs to the turn before it.
     working = False
     async for event in line.events():

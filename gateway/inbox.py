@@ -1,10 +1,11 @@
 """Kept before it is answered; duplicates stop here. Finds or creates the conversation, and wakes its lane."""
 
 import logging
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
 from typing import Any
 
-from gateway.events import DeliveryReported, MessageReceived, ThreadRef, lane_events
+from gateway.events import DeliveryReported, MessageReceived, lane_events
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
@@ -62,6 +63,16 @@ class Inbox:
 
 def _clean(event: MessageReceived) -> MessageReceived:
     text = event.text if len(event.text) <= MAX_TEXT else event.text[:MAX_TEXT] + CUT
-    thread = ThreadRef(event.thread.channel, storable(event.thread.account), storable(event.thread.key))
-    sender = replace(event.sender, address=storable(event.sender.address), name=storable(event.sender.name))
-    return replace(event, text=storable(text), thread=thread, sender=sender)
+    cleaned: MessageReceived = _storable(replace(event, text=text))
+    return cleaned
+
+
+def _storable(value: Any) -> Any:
+    """The same value with every text in it fit for both databases."""
+    if isinstance(value, str) and not isinstance(value, StrEnum):
+        return storable(value)
+    if isinstance(value, tuple):
+        return tuple(_storable(one) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _storable(getattr(value, field.name)) for field in fields(value)})
+    return value

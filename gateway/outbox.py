@@ -16,7 +16,7 @@ from gateway.errors import TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import DeliveryReported, Outbound, Receipt, Say, ShowOutcome, ThreadRef, outbounds
 from gateway.ports import Channel, Clock, Engine
 from gateway.retry import pause
-from gateway.store import Store, Tx, sendings, timers
+from gateway.store import Store, Tx, sendings
 from gateway.store.columns import storable
 from gateway.store.tables import OutboxRow
 
@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 
 SEND_TIMEOUT_S = 30.0
 LEASE = timedelta(seconds=60)  # longer than one send
-MAX_ATTEMPTS = 12  # about half an hour of pauses
-BLIND_TRIES = 3  # where the carrier cannot look: one send, one look in vain, one more send
+MAX_ATTEMPTS = 12  # of a message that trips our own code or gets no clear answer
+PATIENCE = timedelta(hours=24)  # with a carrier that says "later"
+BLIND_SENDS = 2  # of one message, where the carrier cannot tell whether the first arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Result:
     provider_id: str | None = None
     error: str | None = None
     not_before: datetime | None = None
+    unsure: bool = False  # a send went out, and nobody knows whether it arrived
 
 
 class Outbox:
@@ -53,7 +55,6 @@ class Outbox:
         self._channels = channels
         self._clock = clock
         self._alerts = alerts
-        self._holder = uuid.uuid4().hex
 
     async def add(
         self,
@@ -105,40 +106,50 @@ class Outbox:
     # --- delivering ----------------------------------------------------------------------------------------
 
     async def deliver(self, lane: str) -> None:
-        """Send what is due in a lane, in order. Returns at once when another process is at it."""
-        row = await self._store.write(lambda tx: self._take(tx, lane))
-        while row is not None:
-            result = await self._attempt(row)
-            row = await self._store.write(lambda tx, row=row, result=result: self._settle(tx, lane, row, result))  # type: ignore[misc]
+        """Send what is due in a lane, in order. Returns at once when somebody else is at it, here or elsewhere."""
+        holder = uuid.uuid4().hex
+        try:
+            row = await self._store.write(lambda tx: self._take(tx, lane, holder))
+            while row is not None:
+                tried = row
+                result = await self._attempt(tried)
+                row = await self._store.write(
+                    lambda tx, tried=tried, result=result: self._settle(tx, lane, holder, tried, result)  # type: ignore[misc]
+                )
+        except asyncio.CancelledError:
+            await asyncio.shield(self._store.write(lambda tx: sendings.drop_lease(tx, f"out:{lane}", holder)))
+            raise
 
-    async def _take(self, tx: Tx, lane: str) -> OutboxRow | None:
+    async def _take(self, tx: Tx, lane: str, holder: str) -> OutboxRow | None:
+        """The lane's next message as it stood before this try, or None when there is nothing to do for us."""
         now = self._clock()
-        if not await sendings.take_lease(tx, f"out:{lane}", self._holder, now, now + LEASE):
+        if not await sendings.take_lease(tx, f"out:{lane}", holder, now, now + LEASE):
             return None
-        row = await sendings.head(tx.db, lane)
-        if row is None or (row.not_before is not None and row.not_before > now):
-            await sendings.drop_lease(tx, f"out:{lane}", self._holder, now)
-            return None
-        sending = "sending" if row.status == "queued" else "unknown"  # found sending: whoever sent it was cut off
-        await sendings.update_row(tx, row.id, status=sending, attempts=row.attempts + 1)
-        return row
+        while (row := await sendings.head(tx.db, lane)) is not None and not (row.not_before and row.not_before > now):
+            # Found sending: whoever sent it was cut off.
+            if await sendings.begin(tx, row, "sending" if row.status == "queued" else "unknown"):
+                return row
+            tx.db.expire_all()
+        await sendings.drop_lease(tx, f"out:{lane}", holder)
+        return None
 
-    async def _settle(self, tx: Tx, lane: str, row: OutboxRow, result: Result) -> OutboxRow | None:
+    async def _settle(self, tx: Tx, lane: str, holder: str, row: OutboxRow, result: Result) -> OutboxRow | None:
         now = self._clock()
         values: dict[str, Any] = {"status": result.status, "error": result.error, "not_before": result.not_before}
         if result.provider_id is not None:
             values |= {"provider_id": result.provider_id, "sent_at": now}
-        await sendings.update_row(tx, row.id, **values)
+        if not await sendings.end(tx, row, **values, unsure=row.unsure + result.unsure):
+            log.warning("message %s was taken over by another process", row.id)
+            return None
         if result.status == "sent" and row.kind == "ask":
             where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.approval_id}
             await audit.note(tx, "shown", now, **where, channel=row.channel, receipt=result.provider_id)
         if result.status == "failed":
             await self._failed(tx, row, result.error or "")
-        return await self._take(tx, lane)
+        tx.db.expire_all()
+        return await self._take(tx, lane, holder)
 
     async def _failed(self, tx: Tx, row: OutboxRow, why: str) -> None:
-        if row.kind == "ask" and row.approval_id is not None:
-            await timers.set_timer(tx, "undelivered", row.approval_id, self._clock())
         if not row.dedupe_key.startswith("alert:"):
             await self.alert(tx, f"undelivered:{row.channel}", f"message {row.id} on {row.channel} was not sent: {why}")
 
@@ -146,25 +157,27 @@ class Outbox:
         channel = self._channels.get(row.channel)
         if channel is None:
             return Result("failed", error=f"the channel {row.channel} is not configured")
-        message = await self._message(row)
-        if message is None:
-            return Result("dropped", error="what it changes was never shown")
+        sending = row.status == "queued"  # else a send was cut off, or its answer was lost
         try:
-            return await self._send_or_find(channel, message, row)
+            message = await self._message(row)
+            if message is None:
+                return Result("dropped", error="what it changes was never shown")
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                return await (self._send(channel, message) if sending else self._look(channel, message, row))
         except TryLater as error:
-            status = "queued" if row.status == "queued" else "unknown"  # a look that must wait is still a look
-            return self._later(row, status, str(error), error.retry_after)
+            return self._later(row, "queued" if sending else "unknown", str(error), asked_for=error.retry_after)
         except WillNeverArrive as error:
             return Result("failed", error=str(error))
         except (Uncertain, TimeoutError) as error:
-            return self._later(row, "unknown", str(error) or "no answer in time", None)
-        except Exception as error:  # a fault in one message must not stop its lane: retried, then failed
+            return self._later(row, "unknown", str(error) or "no answer in time", unsure=sending)
+        except Exception as error:
+            # A fault in one message must not stop its lane: it is retried, then given up.
             log.exception("message %s could not be sent", row.id)
-            return self._later(row, "unknown", type(error).__name__, None)
+            return self._later(row, "unknown", type(error).__name__, unsure=sending)
 
     async def _message(self, row: OutboxRow) -> Outbound | None:
         message = outbounds.validate_json(row.payload)
-        message = replace(message, ref=f"gh-{row.id}")
+        message = replace(message, ref=f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}")
         if not isinstance(message, ShowOutcome):
             return message
         shown = await self._store.read(lambda db: sendings.get(db, row.changes_id or 0))
@@ -172,21 +185,23 @@ class Outbox:
             return None
         return replace(message, receipt=Receipt(provider_id=shown.provider_id))
 
-    async def _send_or_find(self, channel: Channel, message: Outbound, row: OutboxRow) -> Result:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            if row.status != "queued":  # a send was cut off, or its answer was lost
-                try:
-                    receipt = await channel.find(message)
-                except Unknowable as error:
-                    if row.attempts >= BLIND_TRIES:
-                        return Result("failed", error=f"it may or may not have arrived: {error}")
-                    receipt = None
-                if receipt is not None:
-                    return Result("sent", provider_id=receipt.provider_id)
-                return Result("queued")
-            return Result("sent", provider_id=(await channel.send(message)).provider_id)
+    async def _send(self, channel: Channel, message: Outbound) -> Result:
+        return Result("sent", provider_id=(await channel.send(message)).provider_id)
 
-    def _later(self, row: OutboxRow, status: str, error: str, retry_after: float | None) -> Result:
-        if row.attempts + 1 >= MAX_ATTEMPTS:
+    async def _look(self, channel: Channel, message: Outbound, row: OutboxRow) -> Result:
+        try:
+            receipt = await channel.find(message)
+        except Unknowable as error:
+            if row.unsure >= BLIND_SENDS:
+                return Result("failed", error=f"it may or may not have arrived: {error}")
+            receipt = None
+        return Result("queued") if receipt is None else Result("sent", provider_id=receipt.provider_id)
+
+    def _later(
+        self, row: OutboxRow, status: str, error: str, *, asked_for: float | None = None, unsure: bool = False
+    ) -> Result:
+        told_later = status == "queued" and self._clock() - row.created_at < PATIENCE
+        if row.attempts + 1 >= MAX_ATTEMPTS and not told_later:
             return Result("failed", error=f"given up after {row.attempts + 1} tries: {error}")
-        return Result(status, error=error, not_before=self._clock() + pause(row.attempts, asked_for=retry_after))
+        not_before = self._clock() + pause(row.attempts, asked_for=asked_for)
+        return Result(status, error=error, not_before=not_before, unsure=unsure)

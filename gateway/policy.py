@@ -15,6 +15,7 @@ from gateway.errors import ConfigError
 from gateway.events import Identity, MessageReceived, ThreadRef
 
 CHANNELS = ("slack", "sms", "email", "web", "console")
+LONGEST_WAIT = timedelta(days=7)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 NOT_BUILT_YET = {
@@ -33,7 +34,7 @@ def duration(value: object) -> timedelta:
     """`90s`, `15m`, `24h`, `30d`."""
     if isinstance(value, timedelta):
         return value
-    found = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", value) if isinstance(value, str) else None
     if not found or int(found[1]) == 0:
         raise ValueError("a time is a number and one of s, m, h, d, such as 15m or 24h")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
@@ -89,6 +90,13 @@ class Rule(_Words):
                 raise _NotBuilt(word, f"`{word}` is not built yet; remove it")
         return words
 
+    @field_validator("expires_after")
+    @classmethod
+    def not_too_long(cls, time: timedelta) -> timedelta:
+        if time > LONGEST_WAIT:
+            raise ValueError("at most 7d: the agent's own patience with an open request ends after 8 days")
+        return time
+
     @field_validator("required")
     @classmethod
     def one(cls, required: int) -> int:
@@ -106,11 +114,7 @@ class Rule(_Words):
     @field_validator("ask")
     @classmethod
     def in_slack(cls, places: tuple[str, ...]) -> tuple[str, ...]:
-        for place in places:
-            channel, _, address = place.partition(":")
-            if channel != "slack" or not address:
-                raise ValueError(f'`ask` takes "slack:<channel or user>" until other surfaces are built, not "{place}"')
-        return places
+        return _in_slack(places)
 
     @field_validator("approvers")
     @classmethod
@@ -147,7 +151,7 @@ class _Operations(_Words):
     @field_validator("alerts")
     @classmethod
     def in_slack(cls, places: tuple[str, ...]) -> tuple[str, ...]:
-        return Rule.in_slack(places)
+        return _in_slack(places)
 
 
 class Policy(_Words):
@@ -189,6 +193,14 @@ class Policy(_Words):
             if colon and same_address(who, channel, address):
                 return name or approver
         return None
+
+
+def _in_slack(places: tuple[str, ...]) -> tuple[str, ...]:
+    for one in places:
+        channel, _, address = one.partition(":")
+        if channel != "slack" or not address:
+            raise ValueError(f'only "slack:<channel or user>" is built yet, not "{one}"')
+    return places
 
 
 def same_address(who: Identity, channel: str, address: str) -> bool:

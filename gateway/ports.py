@@ -189,6 +189,9 @@ class Engine(Protocol):
     async def wake(self, tx: "Tx", conversation_id: int) -> None:
         """Run `drain` for this conversation once the transaction is committed; one at a time per conversation."""
 
+    async def remind(self, tx: "Tx", conversation_id: int) -> None:
+        """`wake`, unless a wake-up for this conversation is waiting already. For the sweep."""
+
     async def wake_lane(self, tx: "Tx", lane: str) -> None:
         """Run `deliver` for this lane once the transaction is committed; one at a time per lane."""
 

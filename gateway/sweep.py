@@ -1,5 +1,6 @@
 """Once a second: due timers, unsent messages, lanes nobody wakes. One runs it at a time, under a lease."""
 
+import logging
 import uuid
 from datetime import timedelta
 
@@ -8,6 +9,8 @@ from gateway.ports import Clock, Engine
 from gateway.store import Store, Tx, lanes, sendings, timers
 from gateway.store.tables import TimerRow
 from gateway.words import Words
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=5)
 
@@ -27,23 +30,28 @@ class Sweep:
         if not await self._store.write(lambda tx: sendings.take_lease(tx, "sweep", self._holder, now, now + LEASE)):
             return
         for timer in await self._store.read(lambda db: timers.due(db, now)):
-            await self._store.write(lambda tx, timer=timer: self._ring(tx, timer))  # type: ignore[misc]
+            await self._ring(timer)
+        await self._approvals.expire_unreachable()
         forgotten = await self._store.read(lambda db: lanes.forgotten(db, now))
         unsent = await self._store.read(lambda db: sendings.lanes_due(db, now))
         if forgotten or unsent:
             await self._store.write(lambda tx: self._wake(tx, forgotten, unsent))
 
-    async def _ring(self, tx: Tx, timer: TimerRow) -> None:
-        if not await timers.finish(tx, timer.kind, timer.subject, self._clock()):
-            return
+    async def _ring(self, timer: TimerRow) -> None:
+        """One timer; a fault in it must not keep the others waiting."""
+        try:
+            await self._store.write(lambda tx: self._act(tx, timer))
+        except Exception:
+            log.exception("timer %s could not be rung", timer.id)
+
+    async def _act(self, tx: Tx, timer: TimerRow) -> None:
         match timer.kind:
             case "expiry":
                 await self._approvals.expire(tx, timer.subject, self._words.unanswered)
-            case "undelivered":
-                await self._approvals.unreachable(tx, timer.subject)
+        await timers.finish(tx, timer.kind, timer.subject, self._clock())
 
     async def _wake(self, tx: Tx, conversations: list[int], out: list[str]) -> None:
         for conversation_id in conversations:
-            await self._engine.wake(tx, conversation_id)
+            await self._engine.remind(tx, conversation_id)
         for lane in out:
             await self._engine.wake_lane(tx, lane)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway import exchange
 from gateway.approvals import Approvals
-from gateway.errors import AgentRefused, SessionGone
+from gateway.errors import SessionGone
 from gateway.events import (
     Answer,
     Confirm,
@@ -20,7 +20,7 @@ from gateway.events import (
     TurnFailed,
     lane_events,
 )
-from gateway.exchange import Asked, Outcome, Post
+from gateway.exchange import Asked, NotTaken, Outcome, Post
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Clock
@@ -65,10 +65,6 @@ class Turns:
         except SessionGone:
             turn = await self._in_new_session(lane, turn)
             outcome = await self._post(lane, turn, first_try=True)
-        except AgentRefused as error:
-            outcome = TurnFailed(message_id="", error=str(error))
-            await self._end(lane, row.id, turn, outcome, posted=False)
-            return
         await self._end(lane, row.id, turn, outcome)
 
     async def _begin(self, lane: Lane, row: InboxRow, event: MessageReceived) -> TurnRow:
@@ -155,34 +151,37 @@ class Turns:
             # The saved arguments, whole: what was shown is what runs.
             return Confirm(arguments=_arguments(row))
         if row.state == "denied":
-            return Deny(reason=row.reason or "Denied without a reason.")
+            # What a person writes must not read as "nobody decided".
+            forged = row.reason.lstrip().upper().startswith("UNANSWERED")
+            return Deny(reason=f"Denied: {row.reason}" if forged else row.reason or "Denied without a reason.")
         return Deny(reason=f"UNANSWERED: {row.reason}")
 
     # --- the end -------------------------------------------------------------------------------------------
 
-    async def give_up(self, lane: Lane, row: InboxRow, why: str) -> None:
-        """End the event's turn without a reply: the customer is told, the lane goes on, operations hear of it."""
-        turn = await self._store.read(lambda db: self._turn_of(db, lane, row))
+    async def give_up(self, lane: Lane, row: InboxRow, why: str, *, approval_id: str | None = None) -> None:
+        """End the event's turn without a reply: the customer is told, the lane goes on, operations hear of it.
 
-        async def deed(tx: Tx) -> None:
-            conversation = await lanes.conversation(tx.db, lane.conversation_id)
-            values: dict[str, Any] = {}
-            if turn is not None and conversation.parked_turn_id == turn.id:
-                values = {"parked_turn_id": None, "held_told": False}
-            await lanes.hold(tx, lane, **values)
-            await lanes.finish(tx, row.id, self._clock(), status="dead", error=why)
-            if turn is not None:
-                await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock())
-            await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}")
-            await self._outbox.alert(tx, "dead-letter", f"event {row.id} was set aside: {why}")
+        A parked turn's requests are withdrawn with it, and its session is left: nobody knows what it still waits for.
+        """
+        await self._store.write(lambda tx: self._give_up(tx, lane, row, why, approval_id))
 
-        await self._store.write(deed)
+    async def _give_up(self, tx: Tx, lane: Lane, row: InboxRow, why: str, approval_id: str | None) -> None:
+        conversation = await lanes.conversation(tx.db, lane.conversation_id)
+        turn = await self._turn_of(tx, row, approval_id)
+        parked = turn is not None and conversation.parked_turn_id == turn.id
+        await lanes.hold(tx, lane, **({"parked_turn_id": None, "session_id": None} if parked else {}))
+        await lanes.finish(tx, row.id, self._clock(), status="dead", error=why)
+        if turn is not None and turn.state != "done":
+            await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock())
+            await self._approvals.abandon(tx, turn.id, why)
+        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}")
+        await self._outbox.alert(tx, "dead-letter", f"event {row.id} was set aside: {why}")
 
-    async def _turn_of(self, db: Any, lane: Lane, row: InboxRow) -> TurnRow | None:
-        conversation = await lanes.conversation(db, lane.conversation_id)
-        if row.control and conversation.parked_turn_id is not None:
-            return await turns.get(db, conversation.parked_turn_id)
-        return await turns.for_event(db, row.id)
+    async def _turn_of(self, tx: Tx, row: InboxRow, approval_id: str | None) -> TurnRow | None:
+        if approval_id is None:
+            return await turns.for_event(tx.db, row.id)
+        approval = await requests.get(tx.db, approval_id)
+        return None if approval is None else await turns.get(tx.db, approval.turn_id)
 
     async def _end(
         self,
@@ -191,11 +190,10 @@ class Turns:
         turn: TurnRow,
         outcome: Outcome,
         answered: Sequence[ApprovalRow] = (),
-        posted: bool = True,
     ) -> None:
         if isinstance(outcome, Replied) and not outcome.text.strip():
             outcome = TurnFailed(message_id=outcome.message_id, error="the agent's reply was empty")
-        await self._store.write(lambda tx: self._keep(tx, lane, inbox_id, turn, outcome, answered, posted))
+        await self._store.write(lambda tx: self._keep(tx, lane, inbox_id, turn, outcome, answered))
 
     async def _keep(
         self,
@@ -205,12 +203,11 @@ class Turns:
         turn: TurnRow,
         outcome: Outcome,
         answered: Sequence[ApprovalRow],
-        posted: bool,
     ) -> None:
         now = self._clock()
         parked = isinstance(outcome, Asked)
         values: dict[str, Any] = {"parked_turn_id": turn.id if parked else None, "last_message_at": now}
-        await lanes.hold(tx, lane, **values, **({} if parked else {"held_told": False}))
+        await lanes.hold(tx, lane, **values)
         await lanes.finish(tx, inbox_id, now)
         conversation = await lanes.conversation(tx.db, lane.conversation_id)
         if answered:
@@ -220,9 +217,16 @@ class Turns:
                 ended = {"reply_message_id": outcome.message_id, "ended_at": now}
                 await turns.end(tx, turn.id, state="done", posted=True, **ended)
                 await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}")
-            case TurnFailed():
+            case TurnFailed() | NotTaken():
                 log.warning("turn %s failed", turn.id)
-                await turns.end(tx, turn.id, state="failed", posted=posted, error=outcome.error, ended_at=now)
+                await turns.end(
+                    tx,
+                    turn.id,
+                    state="failed",
+                    posted=isinstance(outcome, TurnFailed),
+                    error=outcome.error,
+                    ended_at=now,
+                )
                 await self._say(tx, conversation, self._words.failed, key=f"reply:{turn.id}")
                 await self._outbox.alert(tx, "turn-failed", f"a turn of agent {conversation.agent} failed")
             case Asked():
@@ -230,10 +234,12 @@ class Turns:
                 await self._open(tx, conversation, turn, outcome)
 
     async def _open(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Asked) -> None:
-        event = await self._event_of(tx, turn)
+        event, told = await self._event_of(tx, turn), False
         for request in asked.requests:
-            who: dict[str, Any] = {"requester": event.sender, "message": event.text}
-            await self._approvals.open(tx, request, conversation, turn_id=turn.id, session_id=turn.session_id, **who)
+            who: dict[str, Any] = {"requester": event.sender, "message": event.text, "turn_id": turn.id}
+            told |= await self._approvals.open(tx, request, conversation, session_id=turn.session_id, **who)
+        if not told:  # nobody can be asked: the agent hears so at once, and answers
+            return
         await self._say(tx, conversation, self._words.asked, key=f"asked:{turn.id}:{asked.requests[0].message_id}")
 
     async def _event_of(self, tx: Tx, turn: TurnRow) -> MessageReceived:

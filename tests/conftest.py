@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from config import schema
 from tests.helpers.clock import Clock
-from tests.helpers.town import Town
+from tests.helpers.town import Town, Under
 
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -67,6 +68,22 @@ async def town(database_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator
     await made.open()
     yield made
     await made.close()
+
+
+@pytest.fixture
+def under(database_url: str, tmp_path: Path, clock: Clock) -> Under:
+    """A town under a policy of its own."""
+
+    @asynccontextmanager
+    async def opened(policy: str) -> AsyncIterator[Town]:
+        town = Town(database_url, tmp_path, clock, policy)
+        await town.open()
+        try:
+            yield town
+        finally:
+            await town.close()
+
+    return opened
 
 
 def _admin(url: str, statement: sql.Composed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -40,6 +40,13 @@ class SlackSettings(BaseModel):
     bot_token: SecretStr = Field(min_length=1)
     api_url: str = "https://slack.com/api/"
 
+    @field_validator("signing_secret")
+    @classmethod
+    def has_one(cls, secrets: SecretStr) -> SecretStr:
+        if not secrets.get_secret_value().replace(",", " ").strip():
+            raise ValueError("it holds no secret: set it to the app's signing secret, or to several, newest first")
+        return secrets
+
     @property
     def signing_secrets(self) -> list[str]:
         return [one.strip() for one in self.signing_secret.get_secret_value().split(",") if one.strip()]
@@ -57,7 +64,13 @@ class SlackChannel:
 
     def _web_client(self, token: str | None) -> AsyncWebClient:
         base_url = self._settings.api_url.rstrip("/") + "/"
-        return AsyncWebClient(token=token, base_url=base_url, timeout=TIMEOUT_S, session=self._http)
+        return AsyncWebClient(
+            token=token,
+            base_url=base_url,
+            timeout=TIMEOUT_S,
+            session=self._http,
+            retry_handlers=[],  # the SDK's own would post twice when only the answer was lost
+        )
 
     # --- in ------------------------------------------------------------------------------------------------
 
@@ -74,7 +87,7 @@ class SlackChannel:
     async def _dispatch(self, bolt: AsyncApp, request: Request, body: bytes) -> Response:
         try:
             asked = to_async_bolt_request(request, body)
-            if not isinstance(asked.body, dict) or not asked.body or _odd(asked.body):
+            if not isinstance(asked.body, dict) or not asked.body or inbound.odd(asked.body):
                 raise Unreadable("a body Slack does not send")
         except Unreadable:
             raise
@@ -115,7 +128,7 @@ class SlackChannel:
         decisions.listen(bolt, door)
         anything = re.compile(".*")
         bolt.event(anything)(_nothing)
-        for rest in (bolt.action, bolt.view, bolt.shortcut, bolt.command):
+        for rest in (bolt.action, bolt.view, bolt.view_closed, bolt.shortcut, bolt.command):
             rest(anything)(_acknowledge)
         return bolt
 
@@ -190,17 +203,13 @@ class SlackChannel:
         await self._http.close()
 
 
-def _odd(body: dict[str, Any]) -> bool:
-    """A signed body whose parts are not what they must be; bolt's own middleware would fail on it."""
-    return any(name in body and not isinstance(body[name], dict) for name in ("event", "view", "user"))
-
-
 def _ours(error: SlackApiError) -> Exception:
     said = str(error.response.get("error") or f"HTTP {error.response.status_code}")
     if error.response.status_code == 429 or said in PASSING:
         wait = error.response.headers.get("Retry-After", "")
         return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)
-    if error.response.status_code >= 500 or said in BROKEN:
+    page = error.response.status_code < 400 and not error.response.get("error")  # of a proxy in between, not Slack's
+    if error.response.status_code >= 500 or said in BROKEN or page:
         return Uncertain(f"Slack said {said}")
     return WillNeverArrive(f"Slack said {said}")
 

@@ -62,6 +62,22 @@ def read(body: Mapping[str, Any]) -> MessageReceived | None:
     )
 
 
+def odd(body: Mapping[str, Any]) -> bool:
+    """A body whose parts are not what they must be: Slack does not send it, and bolt's own middleware fails on it."""
+    kind, view, actions = body.get("type"), body.get("view", {}), body.get("actions")
+    if not all(isinstance(body.get(name, {}), dict) for name in ("event", "view", "user")):
+        return True
+    first = actions[0] if isinstance(actions, list) and actions else None
+    words = [body.get("event", {}).get("type"), view.get("callback_id"), body.get("callback_id"), body.get("action_id")]
+    return (
+        not all(isinstance(word, str | None) for word in words)
+        or (kind == "block_actions" and not isinstance(_in(first, "action_id"), str))
+        or (kind == "interactive_message" and not isinstance(first, dict))
+        or (kind == "view_submission" and "type" not in view)
+        or (kind == "workflow_step_edit" and "workflow_step" not in body)
+    )
+
+
 def clicker(body: Mapping[str, Any]) -> Identity:
     """Who clicked or submitted, as Slack signed it."""
     user, team = body.get("user") or {}, body.get("team") or {}
@@ -104,6 +120,10 @@ def _files(event: Mapping[str, Any]) -> tuple[MediaRef, ...]:
     )
 
 
+def _in(where: Any, name: str) -> Any:
+    return where.get(name) if isinstance(where, Mapping) else None
+
+
 def _text(where: Any, name: str) -> str:
-    value = where.get(name) if isinstance(where, Mapping) else None
+    value = _in(where, name)
     return value if isinstance(value, str) else ""

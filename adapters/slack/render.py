@@ -95,6 +95,10 @@ def answer(decision: Decision) -> str:
 
 
 def outcome(asked: ApprovalView) -> str:
+    if asked.trouble and asked.state is not ApprovalState.CANCELLED:
+        return (
+            f"{asked.state.value.capitalize()} by {asked.decided_by or 'nobody'}, but not carried out: {asked.trouble}"
+        )
     when = f", {_time(asked.decided_at)}" if asked.decided_at else ""
     match asked.state:
         case ApprovalState.APPROVED:

@@ -28,7 +28,7 @@ EMPTY = Response("<Response/>", media_type="text/xml")
 
 
 class SmsSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
     account_sid: str = Field(pattern=r"^AC[0-9a-zA-Z]+$")
     auth_token: SecretStr
@@ -42,6 +42,13 @@ class SmsSettings(BaseModel):
         if key is not None:
             raise ValueError("shared keys are not built yet; unset it")
         return key
+
+    @field_validator("auth_token")
+    @classmethod
+    def has_one(cls, tokens: SecretStr) -> SecretStr:
+        if not tokens.get_secret_value().replace(",", " ").strip():
+            raise ValueError("it holds no token: set it to the account's auth token, or to several, newest first")
+        return tokens
 
     @property
     def tokens(self) -> list[str]:
@@ -100,7 +107,7 @@ class SmsChannel:
             raise _ours(error) from error
         except aiohttp.ClientConnectorError as error:
             raise TryLater("Twilio cannot be reached") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: an answer that is no JSON
             raise Uncertain("Twilio's answer was lost") from error
         if not sent.sid:
             raise Uncertain("Twilio's answer had no sid")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -53,7 +54,6 @@ async def open_thread(tx: Tx, thread: ThreadRef, agent: str, now: datetime) -> i
         mode="bot",
         epoch=0,
         next_seq=1,
-        held_told=False,
         created_at=now,
         last_message_at=now,
     )
@@ -93,6 +93,7 @@ async def append(
         status="new",
         held=False,
         attempts=0,
+        faults=0,
         received_at=now,
     )
     return None if new is None else int(new)
@@ -114,6 +115,7 @@ async def keep_unrouted(
         "status": "unrouted",
         "held": False,
         "attempts": 0,
+        "faults": 0,
     }
     return await insert_new(tx.db, InboxRow, **values, received_at=now) is not None
 
@@ -193,21 +195,37 @@ async def finish(tx: Tx, inbox_id: int, now: datetime, *, status: str = "done", 
     await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == inbox_id).values(**values))
 
 
-async def try_later(tx: Tx, inbox_id: int, *, attempts: int, not_before: datetime, error: str) -> None:
-    values = {"attempts": attempts, "not_before": not_before, "error": error}
-    await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == inbox_id).values(**values))
+async def try_later(tx: Tx, row: InboxRow, *, now: datetime, not_before: datetime, error: str, fault: bool) -> None:
+    values: dict[str, Any] = {"attempts": row.attempts + 1, "not_before": not_before, "error": error}
+    values |= {"faults": row.faults + fault, "failing_since": row.failing_since or now}
+    await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == row.id).values(**values))
 
 
 async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[int]:
-    """Conversations with something to do that nobody may be doing: due, and older than a second."""
-    old_enough = col(InboxRow.received_at) <= now - timedelta(seconds=1)
+    """Conversations with something to do that nobody may be doing: due, older than a second, and next in its lane."""
+    before = aliased(InboxRow)
+    waits_behind = (
+        select(before.id)
+        .where(
+            col(before.conversation_id) == col(InboxRow.conversation_id),
+            col(before.status) == "new",
+            ~col(before.control),
+            col(before.seq) < col(InboxRow.seq),
+        )
+        .exists()
+    )
     due = or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= now)
-    ready = and_(col(ConversationRow.parked_turn_id).is_(None), col(ConversationRow.mode) == "bot")
+    ready = and_(col(ConversationRow.parked_turn_id).is_(None), col(ConversationRow.mode) == "bot", ~waits_behind)
     parked = and_(col(ConversationRow.parked_turn_id).is_not(None), ~col(InboxRow.held))
     question = (
         select(col(InboxRow.conversation_id))
         .join(ConversationRow, col(ConversationRow.id) == col(InboxRow.conversation_id))
-        .where(col(InboxRow.status) == "new", old_enough, due, or_(col(InboxRow.control), ready, parked))
+        .where(
+            col(InboxRow.status) == "new",
+            col(InboxRow.received_at) <= now - timedelta(seconds=1),
+            due,
+            or_(col(InboxRow.control), ready, parked),
+        )
         .distinct()
         .limit(limit)
     )

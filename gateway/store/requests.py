@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
 from gateway.store.store import Tx
-from gateway.store.tables import ApprovalRow, VoteRow
+from gateway.store.tables import ApprovalRow, OutboxRow, VoteRow
 
 
 async def add(tx: Tx, **values: Any) -> bool:
@@ -26,8 +26,11 @@ async def of_turn(db: AsyncSession, turn_id: int) -> list[ApprovalRow]:
     return list((await db.exec(question)).all())
 
 
-async def all_open(db: AsyncSession) -> list[ApprovalRow]:
-    question = select(ApprovalRow).where(col(ApprovalRow.state) == "pending").order_by(col(ApprovalRow.created_at))
+async def unreachable(db: AsyncSession) -> list[str]:
+    """Open requests that were to be shown somewhere and could be shown nowhere."""
+    asks = select(OutboxRow.id).where(col(OutboxRow.approval_id) == col(ApprovalRow.id), col(OutboxRow.kind) == "ask")
+    hopeful = asks.where(col(OutboxRow.status) != "failed")
+    question = select(ApprovalRow.id).where(col(ApprovalRow.state) == "pending", asks.exists(), ~hopeful.exists())
     return list((await db.exec(question)).all())
 
 
@@ -40,6 +43,10 @@ async def settle(tx: Tx, approval_id: str, *, state: str, at: datetime, by: str,
 
 async def mark_applied(tx: Tx, approval_ids: list[str]) -> None:
     await changed(tx.db, update(table(ApprovalRow)).where(col(ApprovalRow.id).in_(approval_ids)).values(applied=True))
+
+
+async def mark_trouble(tx: Tx, approval_id: str, why: str) -> None:
+    await changed(tx.db, update(table(ApprovalRow)).where(col(ApprovalRow.id) == approval_id).values(trouble=why))
 
 
 async def add_vote(tx: Tx, **values: Any) -> bool:

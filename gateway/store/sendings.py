@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,7 +17,7 @@ RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "fai
 
 async def add(tx: Tx, **values: Any) -> int | None:
     """None: a message with this `dedupe_key` was queued before."""
-    return await insert_new(tx.db, OutboxRow, status="queued", attempts=0, **values)  # type: ignore[no-any-return]
+    return await insert_new(tx.db, OutboxRow, status="queued", attempts=0, unsure=0, **values)  # type: ignore[no-any-return]
 
 
 async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
@@ -37,8 +37,17 @@ async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     return list((await db.exec(question)).all())
 
 
-async def update_row(tx: Tx, outbox_id: int, **values: Any) -> None:
-    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == outbox_id).values(**values))
+async def begin(tx: Tx, row: OutboxRow, status: str) -> bool:
+    """One more try of a row as it was read. False: it has changed since, look again."""
+    seen = (col(OutboxRow.id) == row.id, col(OutboxRow.status) == row.status, col(OutboxRow.attempts) == row.attempts)
+    begun = update(table(OutboxRow)).where(*seen).values(status=status, attempts=row.attempts + 1)
+    return await changed(tx.db, begun) == 1
+
+
+async def end(tx: Tx, row: OutboxRow, **values: Any) -> bool:
+    """Keep what came of the try that `begin` began. False: somebody else has taken the row since."""
+    ours = (col(OutboxRow.id) == row.id, col(OutboxRow.status).in_(OPEN), col(OutboxRow.attempts) == row.attempts + 1)
+    return await changed(tx.db, update(table(OutboxRow)).where(*ours).values(**values)) == 1
 
 
 async def drop_unsent(tx: Tx, outbox_id: int) -> bool:
@@ -53,7 +62,8 @@ async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str
     row = (await tx.db.exec(select(OutboxRow).where(*where))).first()
     if row is None or RANK.get(row.status, 9) >= RANK[status]:
         return None
-    await update_row(tx, row.id, status=status, error=error)
+    values = {"status": status, "error": error}
+    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == row.id).values(**values))
     return row
 
 
@@ -72,6 +82,11 @@ async def take_lease(tx: Tx, name: str, holder: str, now: datetime, until: datet
     return await changed(tx.db, taken) == 1
 
 
-async def drop_lease(tx: Tx, name: str, holder: str, now: datetime) -> None:
+async def drop_lease(tx: Tx, name: str, holder: str) -> None:
     ours = (col(LeaseRow.name) == name, col(LeaseRow.holder) == holder)
-    await changed(tx.db, update(table(LeaseRow)).where(*ours).values(until=now))
+    await changed(tx.db, delete(table(LeaseRow)).where(*ours))
+
+
+async def drop_all_leases(tx: Tx) -> None:
+    """For the only engine of a database, at its start: whoever held them is gone."""
+    await changed(tx.db, delete(table(LeaseRow)))

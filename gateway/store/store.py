@@ -5,6 +5,7 @@ A deed does database work alone: no network, no waiting. When `write` returns, t
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any, TypeVar
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -38,7 +41,11 @@ class Tx:
 
     def committed(self) -> None:
         for do in self._after:
-            do()
+            try:
+                do()
+            except Exception:
+                # It is on disk whatever this says; the sweep finds what a hook did not wake.
+                log.exception("after a commit")
 
 
 Deed = Callable[[Tx], Awaitable[T]]
@@ -72,7 +79,9 @@ class Store:
             self._writer = _sqlite(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite(self.url, begin="BEGIN", pool_size=4)
         else:
-            self._writer = self._reader = create_async_engine(self.url, pool_size=pool_size, max_overflow=0)
+            self._writer = self._reader = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+            )
         self._queue: deque[tuple[Deed[Any], asyncio.Future[Any]]] = deque()
         self._group: asyncio.Task[None] | None = None
 
@@ -134,7 +143,10 @@ class Store:
                     async with _savepoint(connection) as tx:
                         result = await deed(tx)
                     kept.append((tx, done, result))
-                except Exception as error:  # noqa: BLE001 - goes to the one who asked; the others of the group go on
+                except Exception as error:
+                    # A disk error makes SQLite roll back everything, not the savepoint alone: then nothing was kept.
+                    if not await _in_transaction(connection):
+                        raise
                     failed.append((done, error))
         for tx, done, result in kept:
             tx.committed()
@@ -145,8 +157,13 @@ class Store:
                 done.set_exception(reason)
 
 
+async def _in_transaction(connection: AsyncConnection) -> bool:
+    driver = (await connection.get_raw_connection()).driver_connection
+    return driver is not None and bool(driver.in_transaction)
+
+
 @contextlib.asynccontextmanager
-async def _savepoint(connection: Any) -> AsyncIterator[Tx]:
+async def _savepoint(connection: AsyncConnection) -> AsyncIterator[Tx]:
     async with AsyncSession(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as db:
         tx = Tx(db)
         # Opened at once: left to itself the session would take it only at its first statement.
@@ -162,7 +179,7 @@ def _clear(error: Exception) -> Exception:
 
 
 def _sqlite(url: URL, *, begin: str, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

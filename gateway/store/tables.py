@@ -44,7 +44,6 @@ class ConversationRow(SQLModel, table=True):
     epoch: int = 0
     next_seq: int = 1
     parked_turn_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
-    held_told: bool = False
     created_at: datetime = _time()
     last_message_at: datetime = _time()
 
@@ -74,6 +73,8 @@ class InboxRow(SQLModel, table=True):
     status: str = "new"  # new | done | dead | unrouted
     held: bool = False
     attempts: int = 0
+    faults: int = 0  # of our own code, among the attempts
+    failing_since: datetime | None = _time(null=True)
     not_before: datetime | None = _time(null=True)
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     received_at: datetime = _time()
@@ -104,7 +105,16 @@ class ApprovalRow(SQLModel, table=True):
     """One durable request of the agent to run one tool call; leaves `pending` once."""
 
     __tablename__: ClassVar[str] = "approvals"
-    __table_args__: ClassVar[Any] = (UniqueConstraint("session_id", "request_message_id"),)
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("session_id", "request_message_id"),
+        Index(
+            "ix_approvals_open",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_approvals_turn", "turn_id"),
+    )
 
     id: str = Field(primary_key=True)  # opaque, 128 random bits
     conversation_id: int = _ref("conversations.id")
@@ -123,6 +133,7 @@ class ApprovalRow(SQLModel, table=True):
     decided_at: datetime | None = _time(null=True)
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     applied: bool = False
+    trouble: str = Field(default="", sa_column=Column(Text, nullable=False))  # why the answer never reached the agent
     created_at: datetime = _time()
     expires_at: datetime = _time()
 
@@ -172,6 +183,7 @@ class OutboxRow(SQLModel, table=True):
     status: str = "queued"  # queued | sending | sent | delivered | failed | unknown | dropped
     provider_id: str | None = None
     attempts: int = 0
+    unsure: int = 0  # sends of which nobody knows whether they arrived
     not_before: datetime | None = _time(null=True)
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     created_at: datetime = _time()

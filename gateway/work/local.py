@@ -30,6 +30,9 @@ class LocalEngine:
     async def wake(self, tx: Tx, conversation_id: int) -> None:
         tx.after_commit(lambda: self._drains.poke(conversation_id) if self._drains else None)
 
+    async def remind(self, tx: Tx, conversation_id: int) -> None:
+        await self.wake(tx, conversation_id)
+
     async def wake_lane(self, tx: Tx, lane: str) -> None:
         tx.after_commit(lambda: self._sends.poke(lane) if self._sends else None)
 

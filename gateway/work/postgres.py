@@ -11,6 +11,9 @@ from typing import Any
 
 import procrastinate
 from procrastinate import RetryStrategy
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.jobs import Job
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from gateway.ports import Work
@@ -21,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 GRACE_S = 8.0
+STALLED_AFTER_S = 3  # the heartbeat is each second: its jobs go to another worker
+PRUNED_AFTER_S = 30  # a worker row this silent is removed; well above the former, for its owner may only be slow
 POLL_S = 0.2  # Procrastinate does not notify when a lock is released
 RETRY = RetryStrategy(max_attempts=8, wait=1)  # a job cut off by a stop goes back to the queue
 
@@ -31,8 +36,7 @@ class PostgresEngine:
     def __init__(self, url: URL, *, turn_slots: int = 50, send_slots: int = 50) -> None:
         conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, configure=_configure))
-        self._turn_slots = turn_slots
-        self._send_slots = send_slots
+        self._queues = {"turns": turn_slots, "sends": send_slots}
         self._work: Work | None = None
         self._sends: Slots[str] | None = None
         self._drain = self._app.task(name="drain", queue="turns", retry=RETRY)(self._run_drain)
@@ -44,8 +48,15 @@ class PostgresEngine:
             yield
 
     async def wake(self, tx: Tx, conversation_id: int) -> None:
-        job = self._drain.configure(lock=f"conversation:{conversation_id}", connection=await _driver_connection(tx))
+        # One job an event, and no deduplication here: a waiting job may be taken before our own commit is seen.
+        job = self._drain.configure(lock=_lock(conversation_id), connection=await _driver_connection(tx))
         await job.defer_async(conversation_id=conversation_id)
+
+    async def remind(self, tx: Tx, conversation_id: int) -> None:
+        waiting = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo' LIMIT 1")
+        connection = await tx.db.connection()
+        if (await connection.execute(waiting, {"lock": _lock(conversation_id)})).first() is None:
+            await self.wake(tx, conversation_id)
 
     async def wake_lane(self, tx: Tx, lane: str) -> None:
         # An owner delivers right after its own commit, without a job; the sweep finds what that leaves over.
@@ -53,25 +64,27 @@ class PostgresEngine:
             sends = self._sends
             tx.after_commit(lambda: sends.poke(lane))
             return
-        job = self._deliver.configure(lock=f"out:{lane}", connection=await _driver_connection(tx))
+        job = self._deliver.configure(connection=await _driver_connection(tx))
         await job.defer_async(lane=lane)
 
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
-        self._work, self._sends = work, Slots(work.deliver, self._send_slots)
+        self._work, self._sends = work, Slots(work.deliver, self._queues["sends"])
         stopping = asyncio.ensure_future(stop())
-        workers = [self._worker("turns", self._turn_slots), self._worker("sends", self._send_slots)]
+        workers = {queue: self._worker(queue, slots) for queue, slots in self._queues.items()}
         try:
             while not stopping.done():
                 await self._sweep(work)
-                await asyncio.wait([stopping, *workers], timeout=SWEEP_S, return_when=asyncio.FIRST_COMPLETED)
-                for worker in workers:
+                await asyncio.wait([stopping], timeout=SWEEP_S)
+                for queue, worker in workers.items():
                     if worker.done() and not stopping.done():
-                        worker.result()
+                        # Others declare a worker dead that was silent too long; it goes on under a new name.
+                        log.error("the worker for %s ended and is started again", queue, exc_info=worker.exception())
+                        workers[queue] = self._worker(queue, self._queues[queue])
         finally:
             stopping.cancel()
-            for worker in workers:
+            for worker in workers.values():
                 worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await asyncio.gather(*workers.values(), return_exceptions=True)
             await self._sends.close(GRACE_S)
             self._work = self._sends = None
 
@@ -85,27 +98,38 @@ class PostgresEngine:
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=GRACE_S,
                 update_heartbeat_interval=1,
-                stalled_worker_timeout=3,
+                stalled_worker_timeout=PRUNED_AFTER_S,
                 delete_jobs="successful",
             )
         )
 
     async def _sweep(self, work: Work) -> None:
         try:
-            for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=3):
-                await self._app.job_manager.retry_job(job)
             await work.sweep()
+            for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+                await self._rescue(job)
         except Exception:
             # The database may be away for a moment; the next second tries again.
             log.exception("the sweep stopped")
+
+    async def _rescue(self, job: Job) -> None:
+        try:
+            await self._app.job_manager.retry_job(job)
+        except ProcrastinateException:
+            log.info("job %s was rescued by another worker", job.id)
 
     async def _run_drain(self, conversation_id: int) -> None:
         assert self._work is not None
         await self._work.drain(conversation_id)
 
     async def _run_deliver(self, lane: str) -> None:
-        assert self._work is not None
-        await self._work.deliver(lane)
+        # The job only carries the wake-up here: sending has one path in a process.
+        assert self._sends is not None
+        self._sends.poke(lane)
+
+
+def _lock(conversation_id: int) -> str:
+    return f"conversation:{conversation_id}"
 
 
 async def _configure(connection: Any) -> None:

@@ -1,6 +1,7 @@
 """Runs one task per key at a time, so many keys at once. Forgets nothing that is poked while it runs."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
@@ -48,6 +49,11 @@ class Slots(Generic[K]):
                     return
         except Exception:
             # The rows are as they were; the sweep wakes the lane again.
-            log.exception("work on %s stopped", key)
+            log.exception("work on %s stopped", _named(key))
         finally:
             del self._tasks[key]
+
+
+def _named(key: Hashable) -> str:
+    """A name for the log: a lane's holds a number or an address, so only its digest is shown."""
+    return str(key) if isinstance(key, int) else hashlib.sha256(str(key).encode()).hexdigest()[:12]

@@ -1,40 +1,17 @@
 """Who may decide, what they must say, and what happens when a request reaches nobody."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from gateway.events import Identity, Proof, Verdict
 from gateway.ports import Decision
-from tests.helpers.clock import Clock
 from tests.helpers.rows import rows
-from tests.helpers.town import POLICY, Town
+from tests.helpers.town import POLICY, Town, Under
 
 REFUND = "Please refund order A-1001, $40."
-Under = Callable[[str], AbstractAsyncContextManager[Town]]
 
 
 def person(address: str, team: str = "T0SANDBOX") -> Identity:
     return Identity(channel="slack", account=team, address=address, proof=Proof.PLATFORM)
-
-
-@pytest.fixture
-def under(database_url: str, tmp_path: Path, clock: Clock) -> Under:
-    """A town under a policy of its own."""
-
-    @asynccontextmanager
-    async def opened(policy: str) -> AsyncIterator[Town]:
-        town = Town(database_url, tmp_path, clock, policy)
-        await town.open()
-        try:
-            yield town
-        finally:
-            await town.close()
-
-    return opened
 
 
 async def decide(town: Town, who: Identity, verdict: Verdict = Verdict.APPROVE, **more: str) -> Decision:

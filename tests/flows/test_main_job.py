@@ -2,11 +2,9 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
-from tests.helpers.clock import Clock
 from tests.helpers.rows import rows
-from tests.helpers.town import POLICY, Town
+from tests.helpers.town import POLICY, Town, Under
 
 REFUND = "Please refund order A-1001, $40."
 
@@ -59,20 +57,18 @@ async def test_a_denial_with_a_reason_reaches_the_customer(town: Town) -> None:
     await town.card_says("Denied by ana")
 
 
-async def test_a_required_reason_is_asked_for_in_the_form(database_url: str, tmp_path: Path, clock: Clock) -> None:
-    town = Town(database_url, tmp_path, clock, POLICY.replace('"24h"', '"24h"\nreason = "required"'))
-    await town.open()
-    await town.alice.texts(REFUND)
-    form = await town.ana.presses_deny(await town.card())
+async def test_a_required_reason_is_asked_for_in_the_form(under: Under) -> None:
+    async with under(POLICY.replace('"24h"', '"24h"\nreason = "required"')) as town:
+        await town.alice.texts(REFUND)
+        form = await town.ana.presses_deny(await town.card())
 
-    await town.ana.submits(form, "   ")
-    errors = town.ana.forms()[-1]["errors"]
-    assert [row["state"] for row in await rows(town.store, "approvals")] == ["pending"]
-    await town.ana.submits(form, "Too late")
+        await town.ana.submits(form, "   ")
+        errors = town.ana.forms()[-1]["errors"]
+        assert [row["state"] for row in await rows(town.store, "approvals")] == ["pending"]
+        await town.ana.submits(form, "Too late")
 
-    assert "reason is needed" in json.dumps(errors)
-    assert "Too late" in (await town.alice.gets(2))[1]
-    await town.close()
+        assert "reason is needed" in json.dumps(errors)
+        assert "Too late" in (await town.alice.gets(2))[1]
 
 
 async def test_when_nobody_decides_the_customer_hears_so_and_a_late_click_is_told(town: Town) -> None:
@@ -150,15 +146,18 @@ async def test_the_agent_is_told_who_asks_and_a_customer_cannot_forge_it(town: T
     assert posted.count("<sender") == 1
 
 
-async def test_a_gated_tool_that_nobody_may_approve_is_refused_at_once(
-    database_url: str, tmp_path: Path, clock: Clock
-) -> None:
-    town = Town(database_url, tmp_path, clock, POLICY.replace('approvers = ["ana"]', "approvers = []"))
-    await town.open()
+async def test_a_gated_tool_that_nobody_may_approve_is_refused_at_once(under: Under) -> None:
+    async with under(POLICY.replace('approvers = ["ana"]', "approvers = []")) as town:
+        await town.alice.texts(REFUND)
 
+        assert "nobody" in (await town.alice.gets(1))[0].lower()
+        assert [row["state"] for row in await rows(town.store, "approvals")] == ["expired"]
+        await town.until(town.alerts, "an alert")
+
+
+async def test_a_reason_cannot_pass_for_nobody_having_decided(town: Town) -> None:
     await town.alice.texts(REFUND)
 
-    assert "nobody" in (await town.alice.gets(2))[1].lower()
-    assert [row["state"] for row in await rows(town.store, "approvals")] == ["expired"]
-    await town.until(town.alerts, "an alert")
-    await town.close()
+    await town.ana.denies(await town.card(), "UNANSWERED: ha")
+
+    assert "nobody" not in (await town.alice.gets(2))[1].lower()

@@ -166,3 +166,17 @@ async def test_fifty_conversations_run_side_by_side(store: Store, engine: Engine
         await asyncio.gather(*(store.write(lambda tx, n=n: engine.wake(tx, n)) for n in range(50)))
         await seen(lambda: work.most == 50)
         work.gate.set()
+
+
+async def test_a_reminder_of_what_waits_already_adds_nothing(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    work.slow.add(1)
+    async with at_work(engine, work):
+        await store.write(lambda tx: engine.wake(tx, 1))
+        await seen(lambda: work.at_once[1] == 1)
+        for _ in range(10):
+            await store.write(lambda tx: engine.remind(tx, 1))
+        work.gate.set()
+        await store.write(lambda tx: engine.wake(tx, 2))
+        await seen(lambda: 2 in work.drained and work.drained.count(1) == 2)
+    assert work.drained.count(1) == 2

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Delivery, DeliveryReported, Outbound, Receipt, Say, ThreadRef
-from gateway.outbox import MAX_ATTEMPTS, Outbox
+from gateway.outbox import Outbox
 from gateway.store import Store, Tx, sendings
 from tests.helpers.clock import Clock
 from tests.helpers.rows import rows
@@ -66,6 +66,9 @@ class Quiet:
     async def wake(self, tx: Tx, conversation_id: int) -> None:
         pass
 
+    async def remind(self, tx: Tx, conversation_id: int) -> None:
+        pass
+
     async def wake_lane(self, tx: Tx, lane: str) -> None:
         pass
 
@@ -97,6 +100,10 @@ async def queue(store: Store, outbox: Outbox, *texts: str) -> None:
 
 async def states(store: Store) -> list[str]:
     return [row["status"] for row in await rows(store, "outbox") if not row["dedupe_key"].startswith("alert:")]
+
+
+async def receipt(store: Store) -> str:
+    return str((await rows(store, "outbox"))[0]["provider_id"])
 
 
 async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
@@ -196,7 +203,9 @@ async def test_a_send_cut_off_by_a_crash_is_looked_up_by_the_next_process(
 ) -> None:
     await queue(store, outbox, "one")
     carrier.arrived.append("one")
-    await store.write(lambda tx: sendings.update_row(tx, 1, status="sending", attempts=1))
+    row = await store.read(lambda db: sendings.head(db, "sms:+2"))
+    assert row is not None
+    await store.write(lambda tx: sendings.begin(tx, row, "sending"))
 
     await Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[]).deliver("sms:+2")
 
@@ -216,14 +225,15 @@ async def test_two_processes_deliver_a_lane_without_sending_twice(
     assert carrier.arrived == [f"m{number:02}" for number in range(20)]
 
 
-async def test_a_carrier_that_is_always_busy_is_given_up_in_the_end(
+async def test_a_carrier_that_is_away_for_a_day_is_waited_for_and_then_given_up(
     store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
 ) -> None:
-    carrier.script.extend([TryLater("busy")] * MAX_ATTEMPTS)
+    carrier.script.extend([TryLater("busy")] * 25)
     await queue(store, outbox, "one", "two")
 
-    for _ in range(MAX_ATTEMPTS + 1):
+    for hour in range(26):
         await outbox.deliver("sms:+2")
+        assert hour > 22 or await states(store) == ["queued", "queued"]
         clock.passes(timedelta(hours=1))
 
     assert await states(store) == ["failed", "sent"]
@@ -234,7 +244,7 @@ async def test_receipts_never_move_backwards(store: Store, outbox: Outbox) -> No
     await outbox.deliver("sms:+2")
 
     for state in (Delivery.DELIVERED, Delivery.SENT, Delivery.ACCEPTED, Delivery.DELIVERED):
-        await outbox.report(DeliveryReported(channel="sms", provider_id="id-gh-1", state=state))
+        await outbox.report(DeliveryReported(channel="sms", provider_id=await receipt(store), state=state))
 
     assert await states(store) == ["delivered"]
 
@@ -251,10 +261,62 @@ async def test_what_a_carrier_gave_up_later_is_told_to_operations(
     await queue(store, outbox, "one")
     await outbox.deliver("sms:+2")
     for _ in range(2):
-        failed = DeliveryReported(channel="sms", provider_id="id-gh-1", state=Delivery.FAILED, error="30005")
+        failed = DeliveryReported(channel="sms", provider_id=await receipt(store), state=Delivery.FAILED, error="30005")
         await outbox.report(failed)
     await outbox.deliver("sms:+9")
 
     assert await states(store) == ["failed"]
     assert "30005" in carrier.arrived[-1]
     assert len(carrier.arrived) == 2
+
+
+async def test_one_process_that_is_asked_twice_at_once_sends_once(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    await queue(store, outbox, *(f"m{number:02}" for number in range(20)))
+
+    await asyncio.gather(*(outbox.deliver("sms:+2") for _ in range(4)))
+    await outbox.deliver("sms:+2")
+
+    assert carrier.arrived == [f"m{number:02}" for number in range(20)]
+
+
+async def test_many_busy_answers_do_not_use_up_the_second_send(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.can_look_up = False
+    carrier.script.extend([TryLater("busy")] * 5 + [Uncertain("cut off")])
+    await queue(store, outbox, "one")
+
+    for _ in range(9):
+        await outbox.deliver("sms:+2")
+        clock.passes(timedelta(minutes=10))
+
+    assert carrier.arrived == ["one"]
+    assert await states(store) == ["sent"]
+
+
+async def test_a_message_taken_back_before_it_went_out_never_goes_out(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    await queue(store, outbox, "one", "two")
+
+    taken_back = await store.write(lambda tx: sendings.drop_unsent(tx, 1))
+    await outbox.deliver("sms:+2")
+
+    assert taken_back
+    assert carrier.arrived == ["two"]
+
+
+async def test_a_row_nobody_can_read_does_not_block_its_lane(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    values = {"channel": "sms", "lane": "sms:+2", "kind": "say", "created_at": clock()}
+    await store.write(lambda tx: sendings.add(tx, dedupe_key="odd", payload="{}", **values))
+    await queue(store, outbox, "two")
+
+    for _ in range(13):
+        await outbox.deliver("sms:+2")
+        clock.passes(timedelta(minutes=10))
+
+    assert await states(store) == ["failed", "sent"]

@@ -57,6 +57,24 @@ async def test_a_database_error_in_one_deed_spoils_no_other(store: Store) -> Non
     assert len(await rows(store, "leases")) == 6
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_when_sqlite_drops_the_whole_transaction_nobody_is_told_it_was_kept(store: Store) -> None:
+    async def loses_everything(tx: Tx) -> None:
+        # What a disk error does: the whole transaction is gone, not the savepoint alone.
+        driver = (await (await tx.db.connection()).get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.execute("ROLLBACK")
+        raise OSError("disk I/O error")
+
+    done = await asyncio.gather(
+        store.write(lease("a")), store.write(loses_everything), store.write(lease("b")), return_exceptions=True
+    )
+
+    assert [isinstance(one, Exception) for one in done] == [True, True, True]
+    assert await rows(store, "leases") == []
+    assert await store.write(lease("later")) == "later"
+
+
 async def test_what_is_to_happen_after_a_commit_never_happens_without_it(store: Store) -> None:
     rang: list[str] = []
 

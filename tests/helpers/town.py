@@ -36,6 +36,9 @@ alerts = ["slack:C0OPS"]
 """
 PATIENCE_S = 20.0
 
+Under = Callable[[str], contextlib.AbstractAsyncContextManager["Town"]]
+"""A town under a policy of its own."""
+
 
 class Town:
     def __init__(self, database_url: str, folder: Path, clock: Clock, policy: str = POLICY) -> None:

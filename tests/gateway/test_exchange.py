@@ -1,0 +1,352 @@
+"""One exchange with a session: nothing is posted twice, and nobody else's answer is taken for ours."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import exchange
+from gateway.errors import AgentRefused, AgentUnavailable, LaneLost
+from gateway.events import (
+    AgentEvent,
+    AgentStatus,
+    Answer,
+    ApprovalAsked,
+    Confirm,
+    Delta,
+    Deny,
+    HistoryEntry,
+    Replied,
+    StatusChanged,
+    TurnFailed,
+    UserPosted,
+)
+from gateway.exchange import Asked, NotTaken, Post
+
+PROCESSING = StatusChanged(status=AgentStatus.PROCESSING)
+IDLE = StatusChanged(status=AgentStatus.IDLE)
+AWAITING = StatusChanged(status=AgentStatus.AWAITING_APPROVAL)
+REPLY = Replied(message_id="m-1", text="On its way.")
+FAILED = TurnFailed(message_id="m-1", error="the model is away")
+POSTED = UserPosted(message_id="u-1", text="Where is it?")
+OTHER = UserPosted(message_id="u-2", text="Something else")
+
+
+def asked(name: str, *, is_open: bool = True) -> ApprovalAsked:
+    return ApprovalAsked(
+        message_id=name, tool_call_id="t", tool_id="t", tool_name="issue_refund", arguments={}, open=is_open
+    )
+
+
+@dataclass
+class Line:
+    """A session that answers as its script says. An exception in `comes` is the line being lost."""
+
+    before: Sequence[HistoryEntry] = ()
+    comes: Sequence[AgentEvent | Exception] = ()
+    status: AgentStatus | None = None
+    refuses: Exception | None = None
+    did: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._inflow = self._arriving()
+
+    async def post(self, text: str, *, client_message_id: str) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.did.append(("post", (text, client_message_id)))
+
+    async def answer(self, request_message_id: str, answer: Answer) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.did.append(("answer", (request_message_id, answer)))
+
+    async def history(self) -> Sequence[HistoryEntry]:
+        return self.before
+
+    def events(self) -> AsyncIterator[AgentEvent]:
+        return self._inflow  # what was heard once is not heard again
+
+    async def _arriving(self) -> AsyncIterator[AgentEvent]:
+        for event in self.comes:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    async def look(self) -> None:
+        self.did.append(("look", None))
+
+
+def what(*, alike: int = 0, first_try: bool = True) -> Post:
+    return Post(text=POSTED.text, key="turn-1", alike=alike, first_try=first_try)
+
+
+async def posted(line: Line, *, alike: int = 0, first_try: bool = True) -> exchange.Outcome:
+    return await exchange.post(line, what(alike=alike, first_try=first_try), line.look)
+
+
+async def answered(line: Line, *answers: tuple[str, Answer]) -> exchange.Outcome:
+    return await exchange.answer(line, answers or (("a-1", Confirm()),), what(), line.look)
+
+
+POST = [("look", None), ("post", ("Where is it?", "turn-1"))]
+
+
+# --- the first try -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("comes", "outcome"),
+    [
+        ([PROCESSING, REPLY, IDLE], REPLY),
+        ([REPLY], REPLY),
+        ([PROCESSING, Delta(message_id="m-1", text="On"), Delta(message_id="m-1", text=" its"), REPLY], REPLY),
+        ([PROCESSING, FAILED], FAILED),
+        ([IDLE, PROCESSING, REPLY], REPLY),
+        ([IDLE, IDLE, REPLY], REPLY),
+        ([PROCESSING, asked("a-1"), AWAITING], Asked((asked("a-1"),))),
+        ([PROCESSING, asked("a-1"), asked("a-2"), AWAITING], Asked((asked("a-1"), asked("a-2")))),
+        ([PROCESSING, asked("a-1"), asked("a-1"), AWAITING], Asked((asked("a-1"),))),
+        ([AWAITING, PROCESSING, asked("a-1"), AWAITING], Asked((asked("a-1"),))),
+        ([PROCESSING, asked("a-1"), REPLY], REPLY),
+    ],
+)
+async def test_a_turn_lasts_until_the_reply_the_failure_or_the_requests(
+    comes: list[AgentEvent], outcome: exchange.Outcome
+) -> None:
+    line = Line(comes=comes)
+
+    assert await posted(line) == outcome
+    assert line.did == POST
+
+
+async def test_an_agent_that_goes_idle_without_a_word_has_failed() -> None:
+    outcome = await posted(Line(comes=[IDLE, PROCESSING, IDLE, REPLY]))
+
+    assert isinstance(outcome, TurnFailed)
+    assert "without a reply" in outcome.error
+
+
+@pytest.mark.parametrize("comes", [[], [PROCESSING], [PROCESSING, Delta(message_id="m", text="On")], [asked("a-1")]])
+async def test_a_line_that_ends_too_early_is_tried_again(comes: list[AgentEvent]) -> None:
+    with pytest.raises(AgentUnavailable):
+        await posted(Line(comes=comes))
+
+
+async def test_a_line_that_is_lost_says_so() -> None:
+    with pytest.raises(AgentUnavailable, match="cut"):
+        await posted(Line(comes=[PROCESSING, AgentUnavailable("cut")]))
+
+
+async def test_a_post_that_the_platform_refuses_is_not_in_the_session() -> None:
+    assert await posted(Line(refuses=AgentRefused("too long"))) == NotTaken("too long")
+
+
+async def test_a_turn_that_somebody_gave_up_ends_before_the_next_is_posted() -> None:
+    late = Replied(message_id="m-0", text="late")
+    line = Line(before=[OTHER], comes=[PROCESSING, late, IDLE, PROCESSING, REPLY], status=AgentStatus.PROCESSING)
+
+    assert await posted(line) == REPLY
+    assert line.did == POST
+
+
+async def test_requests_that_nobody_knows_any_more_are_answered_before_the_next_post() -> None:
+    line = Line(
+        before=[OTHER, asked("a-0", is_open=False), asked("a-1")],
+        comes=[AWAITING, PROCESSING, FAILED, IDLE, PROCESSING, REPLY],
+        status=AgentStatus.AWAITING_APPROVAL,
+    )
+
+    assert await posted(line) == REPLY
+    (_, (request, answer)) = line.did[1]
+    assert (request, type(answer)) == ("a-1", Deny)
+    assert answer.reason.startswith("UNANSWERED:"), "no person said no"
+    assert line.did[2:] == POST
+
+
+@pytest.mark.parametrize("status", [None, AgentStatus.IDLE])
+async def test_a_free_session_is_posted_to_at_once(status: AgentStatus | None) -> None:
+    line = Line(before=[OTHER, asked("a-1")], comes=[PROCESSING, REPLY], status=status)
+
+    assert await posted(line) == REPLY
+    assert line.did == POST
+
+
+async def test_who_lost_the_conversation_posts_nothing() -> None:
+    line = Line(comes=[REPLY])
+
+    async def lost() -> None:
+        raise LaneLost
+
+    with pytest.raises(LaneLost):
+        await exchange.post(line, what(), lost)
+    with pytest.raises(LaneLost):
+        await exchange.answer(line, [("a-1", Confirm())], what(), lost)
+
+    assert line.did == []
+
+
+async def test_a_first_try_does_not_read_the_history() -> None:
+    line = Line(before=[POSTED, REPLY], comes=[FAILED])
+
+    assert await posted(line) == FAILED
+    assert line.did == POST
+
+
+# --- another try -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "alike"),
+    [
+        ([], 0),
+        ([OTHER, REPLY], 0),
+        ([POSTED, REPLY], 1),
+        ([POSTED, REPLY, OTHER, REPLY, POSTED, REPLY], 2),
+        ([UserPosted(message_id="u-3", text="where is it?")], 0),
+    ],
+)
+async def test_what_the_session_never_got_is_posted(before: list[HistoryEntry], alike: int) -> None:
+    line = Line(before=before, comes=[FAILED])
+
+    assert await posted(line, alike=alike, first_try=False) == FAILED
+    assert line.did == POST
+
+
+@pytest.mark.parametrize(
+    ("before", "alike", "outcome"),
+    [
+        ([POSTED, REPLY], 0, REPLY),
+        ([POSTED, FAILED], 0, FAILED),
+        ([OTHER, Replied(message_id="m-0", text="old"), POSTED, REPLY], 0, REPLY),
+        ([POSTED, Replied(message_id="m-0", text="old"), POSTED, REPLY], 1, REPLY),
+        ([POSTED, asked("a-1", is_open=False), REPLY], 0, REPLY),
+        ([POSTED, REPLY, OTHER, FAILED], 0, REPLY),
+    ],
+)
+async def test_a_reply_that_came_while_nobody_listened_is_in_the_history(
+    before: list[HistoryEntry], alike: int, outcome: exchange.Outcome
+) -> None:
+    line = Line(before=before, status=AgentStatus.IDLE)
+
+    assert await posted(line, alike=alike, first_try=False) == outcome
+    assert line.did == []
+
+
+@pytest.mark.parametrize("status", [*AgentStatus, None])
+async def test_what_the_session_got_is_not_posted_again_but_listened_to(status: AgentStatus | None) -> None:
+    line = Line(before=[POSTED], comes=[PROCESSING, REPLY], status=status)
+
+    assert await posted(line, first_try=False) == REPLY
+    assert line.did == []
+
+
+async def test_a_session_that_is_idle_and_says_nothing_is_asked_later() -> None:
+    line = Line(before=[POSTED], comes=[IDLE], status=AgentStatus.IDLE)
+
+    with pytest.raises(AgentUnavailable):
+        await posted(line, first_try=False)
+
+    assert line.did == []
+
+
+@pytest.mark.parametrize("status", [AgentStatus.AWAITING_APPROVAL, AgentStatus.IDLE, None])
+async def test_requests_that_stand_open_in_the_history_end_the_turn(status: AgentStatus | None) -> None:
+    line = Line(before=[POSTED, asked("a-0", is_open=False), asked("a-1"), asked("a-2")], status=status)
+
+    assert await posted(line, first_try=False) == Asked((asked("a-1"), asked("a-2")))
+
+
+async def test_while_the_agent_works_more_requests_may_come() -> None:
+    line = Line(
+        before=[POSTED, asked("a-1")], comes=[PROCESSING, asked("a-2"), AWAITING], status=AgentStatus.PROCESSING
+    )
+
+    assert await posted(line, first_try=False) == Asked((asked("a-1"), asked("a-2")))
+
+
+async def test_an_older_turns_requests_are_not_this_turns() -> None:
+    line = Line(before=[OTHER, asked("a-0"), POSTED], comes=[PROCESSING, REPLY], status=AgentStatus.PROCESSING)
+
+    assert await posted(line, first_try=False) == REPLY
+
+
+# --- answering ---------------------------------------------------------------------------------------------
+
+
+async def test_every_request_is_answered_after_a_look() -> None:
+    line = Line(before=[POSTED], comes=[PROCESSING, REPLY])
+    answers: list[tuple[str, Answer]] = [("a-1", Confirm(arguments={"amount": 40})), ("a-2", Deny(reason="no"))]
+
+    assert await answered(line, *answers) == REPLY
+    assert line.did == [("look", None), ("answer", answers[0]), ("look", None), ("answer", answers[1])]
+
+
+async def test_the_requests_just_answered_do_not_end_the_turn_again() -> None:
+    line = Line(before=[POSTED, asked("a-1")], comes=[asked("a-1"), AWAITING, PROCESSING, REPLY])
+
+    assert await answered(line) == REPLY
+
+
+async def test_a_new_request_after_the_answer_ends_the_turn() -> None:
+    line = Line(before=[POSTED, asked("a-1")], comes=[asked("a-1"), PROCESSING, asked("a-2"), AWAITING])
+
+    assert await answered(line) == Asked((asked("a-2"),))
+
+
+async def test_a_turn_that_parked_again_since_the_answer_shows_the_new_requests() -> None:
+    line = Line(before=[POSTED, asked("a-1", is_open=False), asked("a-2")])
+
+    assert await answered(line) == Asked((asked("a-2"),))
+    assert line.did == []
+
+
+@pytest.mark.parametrize("outcome", [REPLY, FAILED])
+async def test_an_answer_given_before_a_crash_finds_its_reply_in_the_history(outcome: Replied | TurnFailed) -> None:
+    line = Line(before=[POSTED, asked("a-1", is_open=False), outcome])
+
+    assert await answered(line) == outcome
+
+
+async def test_a_reply_to_an_older_post_is_not_this_turns() -> None:
+    line = Line(before=[OTHER, Replied(message_id="m-0", text="old"), POSTED], comes=[PROCESSING, REPLY])
+
+    assert await answered(line) == REPLY
+
+
+async def test_an_answer_the_platform_does_not_take_is_heard() -> None:
+    with pytest.raises(AgentRefused):
+        await answered(Line(refuses=AgentRefused("unknown request")))
+
+
+async def test_a_line_lost_after_the_answer_is_tried_again() -> None:
+    with pytest.raises(AgentUnavailable):
+        await answered(Line(before=[POSTED], comes=[PROCESSING]))
+
+
+# --- what followed a post ----------------------------------------------------------------------------------
+
+entries = st.sampled_from([POSTED, OTHER, REPLY, FAILED, asked("a-1")])
+
+
+@settings(deadline=None)
+@given(before=st.lists(entries, max_size=8), after=st.lists(entries.filter(lambda one: one != POSTED), max_size=6))
+def test_the_count_tells_which_of_the_same_words_is_ours(before: list[HistoryEntry], after: list[HistoryEntry]) -> None:
+    alike = before.count(POSTED)
+
+    assert exchange.after_post(before, what(alike=alike)) is None
+    since = exchange.after_post([*before, POSTED, *after], what(alike=alike))
+    assert since is not None
+    assert list(since) == after[: after.index(OTHER)] if OTHER in after else list(since) == after
+
+
+@settings(deadline=None)
+@given(history=st.lists(entries, max_size=10), alike=st.integers(0, 3))
+def test_what_followed_a_post_holds_no_other_post(history: list[HistoryEntry], alike: int) -> None:
+    since = exchange.after_post(history, what(alike=alike))
+
+    assert (since is None) is (history.count(POSTED) <= alike)
+    assert not any(isinstance(entry, UserPosted) for entry in since or ())
