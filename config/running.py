@@ -103,7 +103,7 @@ async def live(
 
 async def web(settings: Settings) -> None:
     """Endpoints alone: events are kept here and worked on by workers. PostgreSQL only."""
-    _refuse_sqlite(settings, "web")
+    _need_a_world(settings, "web")
     policy = read_policy(settings)
     await _need_schema(settings)
     stop = stopped_by_signal()
@@ -111,12 +111,14 @@ async def web(settings: Settings) -> None:
     platform = AgentClient(settings.agent_platform() or AgentSettings(url="http://127.0.0.1:1/v1"))
     parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
     async with contextlib.aclosing(platform), parts_of as parts, serving(parts.app, listening):
+        log.info("web: ready on port %s", listening.getsockname()[1])
         await stop.wait()
+        log.info("web: stopping")
 
 
 async def worker(settings: Settings) -> None:
     """Turns, sends and timers. PostgreSQL only; any number."""
-    _refuse_sqlite(settings, "worker")
+    _need_a_world(settings, "worker")
     policy = read_policy(settings)
     await _need_schema(settings)
     stop = stopped_by_signal()
@@ -124,6 +126,7 @@ async def worker(settings: Settings) -> None:
         platform = await stack.enter_async_context(agent_platform(settings))
         parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
         parts = await stack.enter_async_context(parts_of)
+        log.info("worker: ready")
         await parts.engine.run(parts.work, _until(stop))
 
 
@@ -202,6 +205,11 @@ async def _need_schema(settings: Settings) -> None:
         raise ConfigError(f"DATABASE_URL: {reason}")
 
 
-def _refuse_sqlite(settings: Settings, command: str) -> None:
+def _need_a_world(settings: Settings, command: str) -> None:
     if sqlite_path(database_url(settings.database_url)) is not None:
         raise ConfigError(f"DATABASE_URL is SQLite, which one process owns: use `gateway run`, not `gateway {command}`")
+    if not settings.has_channel:
+        raise ConfigError(
+            f"no channel is configured: set SLACK__ or SMS__ variables for `gateway {command}` "
+            "(the sandbox comes with `gateway run`)"
+        )

@@ -1,5 +1,6 @@
 """The environment, read once. What is missing or wrong stops the start with one line naming the variable."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
 
+NOT_BUILT_YET = {
+    *("SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SLACK__APP_TOKEN", "SMS__SHARED_KEY"),
+    *("MODEL__API_KEY", "MODEL__BASE_URL", "MODEL__NAME"),
+}
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -76,6 +81,9 @@ class Settings(BaseSettings):
 
 def read() -> Settings:
     """The settings of this process's environment. Raises `ConfigError`."""
+    for name, value in os.environ.items():
+        if name.upper().startswith("EMAIL__") and value:
+            raise ConfigError(f"{name}: email is not built yet: unset it")
     try:
         settings = Settings()
     except ValidationError as error:
@@ -100,6 +108,8 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         group = variable.partition("__")[0]
         return f"{variable} is not set: set it, or unset the other {group}__ variables to leave {group} off"
+    if variable in NOT_BUILT_YET:
+        return f"{variable} is not built yet: unset it"
     if first["type"] == "extra_forbidden":
         return f"{variable} is not a setting: see docs/settings.md for the names there are"
     if first["type"] == "model_type":

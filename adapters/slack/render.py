@@ -21,6 +21,8 @@ MAX_FALLBACK = 700  # chat.update refuses a text over 4,000, and escaping makes 
 NOT_YOURS = "This request is not yours to decide. Nothing was changed."
 PROOFS = {Proof.CARRIER: "as the carrier says", Proof.PLATFORM: "signed in there", Proof.NONE: "not proven"}
 
+LOOKS_EMPTY = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # letters and marks that show as nothing
+
 Block = dict[str, Any]
 
 
@@ -31,10 +33,12 @@ def escape(text: str) -> str:
 
 def visible(text: str) -> str:
     """Text for an approver's eyes: what would hide or reorder it is spelled out (`\\u202e`)."""
-    return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t" else c
-        for c in text
-    )
+    return "".join(f"\\u{ord(c):04x}" if _deceives(c) else c for c in text)
+
+
+def _deceives(character: str) -> bool:
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\n\t"
+    return hidden or character in LOOKS_EMPTY
 
 
 def message(out: Outbound) -> dict[str, Any]:

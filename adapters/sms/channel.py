@@ -30,18 +30,10 @@ EMPTY = Response("<Response/>", media_type="text/xml")
 class SmsSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    account_sid: str = Field(pattern=r"^AC[0-9a-zA-Z]+$")
+    account_sid: str = Field(pattern=r"^AC\w+$")
     auth_token: SecretStr
     sender: str = Field(alias="from", min_length=1)
-    shared_key: SecretStr | None = None
     api_url: str = ""
-
-    @field_validator("shared_key")
-    @classmethod
-    def not_yet(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None:
-            raise ValueError("shared keys are not built yet; unset it")
-        return key
 
     @field_validator("auth_token")
     @classmethod

@@ -1,0 +1,456 @@
+"""Slack's endpoint, by signed requests: what is kept, decided and answered, and what never becomes a 500."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.slack import render
+from gateway.events import ApprovalState, Identity, Proof, Verdict
+from gateway.ports import Added, Decision
+from tests.adapters.doors import RecordingDoor, nobody_listens
+from tests.adapters.slack.conftest import FakeSlack, SlackSide
+from tests.adapters.slack.test_render import VIEW
+
+PAYLOADS = Path(__file__).parents[4] / "shared/data/slack/payloads"
+ANA = Identity(channel="slack", account="T0TEAM", address="U0ANA", name="ana", proof=Proof.PLATFORM)
+FORM = "application/x-www-form-urlencoded"
+
+MESSAGE: dict[str, Any] = {
+    "type": "event_callback",
+    "team_id": "T0TEAM",
+    "api_app_id": "A0",
+    "event_id": "Ev1",
+    "event": {
+        "type": "message",
+        "channel": "D0ALICE",
+        "channel_type": "im",
+        "user": "U0ALICE",
+        "text": "hello",
+        "ts": "1.0001",
+    },
+}
+
+
+def click(action: str, slack: FakeSlack, **changes: Any) -> dict[str, Any]:
+    """Ana's click on a card in C0OPS."""
+    return {
+        "type": "block_actions",
+        "api_app_id": "A0",
+        "team": {"id": "T0TEAM"},
+        "user": {"id": "U0ANA", "team_id": "T0TEAM", "name": "ana"},
+        "channel": {"id": "C0OPS"},
+        "container": {"type": "message", "channel_id": "C0OPS", "message_ts": "5.0001"},
+        "trigger_id": "trigger-1",
+        "response_url": f"{slack.base}/click/1",
+        "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": "apr_4f6c"}],
+    } | changes
+
+
+def submitted(reason: str | None, **changes: Any) -> dict[str, Any]:
+    """Ana's form with the reason of a denial."""
+    values = {render.REASON: {render.REASON: {"type": "plain_text_input", "value": reason}}}
+    return {
+        "type": "view_submission",
+        "api_app_id": "A0",
+        "team": {"id": "T0TEAM"},
+        "user": {"id": "U0ANA", "team_id": "T0TEAM", "name": "ana"},
+        "view": {
+            "type": "modal",
+            "id": "V1",
+            "callback_id": render.DENY_FORM,
+            "private_metadata": "apr_4f6c",
+            "state": {"values": values},
+        },
+    } | changes
+
+
+# --- who is believed ---------------------------------------------------------------------------------------
+
+ODD_BODIES = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "words": b"hello",
+    "a list": b"[1, 2]",
+    "a number": b"7",
+    "a string": b'"x"',
+    "null": b"null",
+    "an empty object": b"{}",
+    "not UTF-8": b"\xff\xfe{}",
+    "very deep": b"[" * 100_000,
+    "a deep object": b'{"a":' * 100_000,
+    "an event of words": b'{"type": "event_callback", "event": "text"}',
+    "an event of a list": b'{"type": "event_callback", "event": []}',
+    "a user of words": b'{"type": "block_actions", "user": "U1", "actions": []}',
+    "a payload of words": b"payload=hello",
+    "a payload of a list": b"payload=%5B1%5D",
+    "an empty payload": b"payload=",
+}
+
+
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES.keys())
+@pytest.mark.parametrize("kind", ["application/json", FORM, ""])
+async def test_an_unsigned_body_is_refused_whatever_it_is(
+    body: bytes, kind: str, gate: SlackSide, door: RecordingDoor
+) -> None:
+    answer = await gate.posts(body, kind, signed=False)
+
+    assert answer.status_code == 401
+    assert door.inbox.kept == []
+
+
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES.keys())
+@pytest.mark.parametrize("kind", ["application/json", FORM, ""])
+async def test_a_signed_body_that_slack_does_not_send_is_never_our_fault(
+    body: bytes, kind: str, gate: SlackSide, door: RecordingDoor
+) -> None:
+    answer = await gate.posts(body, kind)
+
+    assert answer.status_code in (200, 400, 404)
+    assert door.inbox.kept == []
+    assert door.approvals.decided == []
+
+
+@pytest.mark.parametrize("name", ["a list", "not UTF-8", "very deep", "no JSON", "an event of words"])
+async def test_signed_garbage_is_unreadable(name: str, gate: SlackSide) -> None:
+    assert (await gate.posts(ODD_BODIES[name])).status_code == 400
+
+
+@pytest.mark.parametrize("signed", [True, False])
+async def test_a_huge_body_is_too_large(signed: bool, gate: SlackSide) -> None:
+    assert (await gate.posts(b"x" * (1024 * 1024 + 1), signed=signed)).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b'{"ssl_check": 1}', b"ssl_check=1&token=x"])
+async def test_even_slacks_certificate_check_must_be_signed(body: bytes, gate: SlackSide) -> None:
+    kind = FORM if body.startswith(b"ssl") else "application/json"
+
+    assert (await gate.posts(body, kind, signed=False)).status_code == 401
+
+
+async def test_a_stale_signature_is_refused(gate: SlackSide) -> None:
+    headers = {"X-Slack-Request-Timestamp": "1531420618", "X-Slack-Signature": "v0=" + "0" * 64}
+
+    assert (await gate.posts(b"{}", signed=False, **headers)).status_code == 401
+
+
+# --- events ------------------------------------------------------------------------------------------------
+
+
+async def test_slack_gets_its_challenge_back(gate: SlackSide, door: RecordingDoor) -> None:
+    answer = await gate.sends({"type": "url_verification", "token": "t", "challenge": "3eZbrw1aB"})
+
+    assert answer.status_code == 200
+    assert "3eZbrw1aB" in answer.text
+    assert door.inbox.kept == []
+
+
+async def test_a_message_is_kept_before_slack_is_told_200(gate: SlackSide, door: RecordingDoor) -> None:
+    answer = await gate.sends(MESSAGE)
+
+    assert answer.status_code == 200
+    assert [(event.event_id, event.text) for event in door.inbox.kept] == [("Ev1", "hello")]
+
+
+async def test_a_message_that_cannot_be_kept_is_asked_for_again(gate: SlackSide, door: RecordingDoor) -> None:
+    door.inbox.fails = RuntimeError("the disk is full")
+
+    answer = await gate.sends(MESSAGE)
+
+    assert answer.status_code == 500
+    assert "disk" not in answer.text
+
+
+@pytest.mark.parametrize("added", Added)
+async def test_whatever_became_of_it_slack_is_told_200(added: Added, gate: SlackSide, door: RecordingDoor) -> None:
+    door.inbox.says = added
+
+    assert (await gate.sends(MESSAGE)).status_code == 200
+
+
+async def test_a_retry_is_handed_on_like_any_delivery(gate: SlackSide, door: RecordingDoor) -> None:
+    body = json.dumps(MESSAGE).encode()
+    retry = {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
+
+    await gate.posts(body)
+    answer = await gate.posts(body, **retry)
+
+    assert answer.status_code == 200
+    assert [event.event_id for event in door.inbox.kept] == ["Ev1", "Ev1"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "reaction_added", "user": "U0ALICE", "item": {}, "reaction": "eyes"},
+        {"type": "app_home_opened", "user": "U0ALICE", "channel": "D0ALICE", "tab": "messages"},
+        {"type": "app_uninstalled"},
+        {"type": "tokens_revoked", "tokens": {"bot": ["U0BOT"]}},
+        {"type": "message", "subtype": "message_changed", "channel": "D0ALICE", "message": {}},
+        {"type": "message", "subtype": "bot_message", "channel": "D0ALICE", "bot_id": "B1", "text": "beep"},
+        {"type": "something_new"},
+        {"type": "message"},
+        {},
+    ],
+)
+async def test_an_event_nobody_wrote_is_taken_and_left(
+    event: dict[str, Any], gate: SlackSide, door: RecordingDoor
+) -> None:
+    answer = await gate.sends(MESSAGE | {"event": event})
+
+    assert answer.status_code in ((200,) if event else (200, 404))
+    assert door.inbox.kept == []
+
+
+async def test_slacks_warning_about_too_many_events_is_taken(gate: SlackSide) -> None:
+    body = {"type": "app_rate_limited", "team_id": "T0TEAM", "minute_rate_limited": 1518467820, "api_app_id": "A0"}
+
+    assert (await gate.sends(body)).status_code == 200
+
+
+# --- decisions ---------------------------------------------------------------------------------------------
+
+
+async def test_ana_clicks_approve(slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor) -> None:
+    answer = await slack_side.interacts(click(render.APPROVE, slack))
+
+    assert answer.status_code == 200
+    assert door.approvals.decided == [("apr_4f6c", ANA, Verdict.APPROVE, "", "slack")]
+    assert slack.calls == [], "the card itself says it"
+
+
+async def test_a_click_whose_decision_cannot_be_kept_is_not_acknowledged(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.fails = RuntimeError("the database is away")
+
+    answer = await slack_side.interacts(click(render.APPROVE, slack))
+
+    assert answer.status_code == 500
+
+
+async def test_a_stranger_is_told_so_and_nobody_else_sees_it(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.decides = Decision(result="not_allowed")
+
+    answer = await slack_side.interacts(click(render.APPROVE, slack))
+
+    assert answer.status_code == 200
+    told = await slack.gets("click/1")
+    assert told == {"text": render.NOT_YOURS, "response_type": "ephemeral", "replace_original": False}
+    assert slack.told("api/chat.postEphemeral") == []
+
+
+async def test_a_click_that_came_too_late_is_told_who_was_first(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    first = replace(VIEW, state=ApprovalState.DENIED, decided_by="ben", reason="no")
+    door.approvals.decides = Decision(result="already", approval=first)
+
+    await slack_side.interacts(click(render.APPROVE, slack))
+
+    told = await slack.gets("click/1")
+    assert told["text"] == "Already decided. Denied by ben. Reason: no"
+
+
+@pytest.mark.parametrize("dead", ["refused", "expired", "absent", "no address"])
+async def test_where_the_clicks_own_address_is_dead_the_web_api_tells_them(
+    dead: str, slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.decides = Decision(result="not_allowed")
+    addresses = {"refused": f"{nobody_listens()}/x", "absent": None, "no address": "ftp:/nowhere"}
+    if dead == "expired":
+        slack.will_answer("click/1", {"ok": False, "error": "used_url"}, status=404)
+        body = click(render.APPROVE, slack)
+    else:
+        body = click(render.APPROVE, slack, response_url=addresses[dead])
+
+    answer = await slack_side.interacts(body)
+
+    assert answer.status_code == 200
+    told = await slack.gets("api/chat.postEphemeral")
+    assert (told["channel"], told["user"], told["text"]) == ("C0OPS", "U0ANA", render.NOT_YOURS)
+
+
+async def test_where_nobody_can_be_told_the_click_is_still_acknowledged(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.decides = Decision(result="not_allowed")
+    slack.will_answer("click/1", {}, status=500)
+    slack.will_answer("api/chat.postEphemeral", {"ok": False, "error": "user_not_in_channel"})
+
+    assert (await slack_side.interacts(click(render.APPROVE, slack))).status_code == 200
+    assert await slack.gets("api/chat.postEphemeral")
+
+
+async def test_deny_opens_the_form_with_the_clicks_trigger(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.reads = Decision(result="decided", approval=VIEW)
+
+    answer = await slack_side.interacts(click(render.DENY, slack))
+
+    assert answer.status_code == 200
+    assert door.approvals.asked == [("apr_4f6c", ANA)]
+    assert door.approvals.decided == []
+    opened = await slack.gets("api/views.open")
+    assert opened["trigger_id"] == "trigger-1"
+    view = opened["view"] if isinstance(opened["view"], dict) else json.loads(opened["view"])
+    assert view == render.deny_form("apr_4f6c", VIEW)
+
+
+async def test_a_form_that_did_not_open_is_asked_for_again(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.reads = Decision(result="decided", approval=VIEW)
+    slack.will_answer("api/views.open", {"ok": False, "error": "expired_trigger_id"})
+
+    answer = await slack_side.interacts(click(render.DENY, slack))
+
+    assert answer.status_code == 200
+    told = await slack.gets("click/1")
+    assert "press Deny again" in told["text"]
+
+
+async def test_a_stranger_who_denies_sees_no_form(slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor) -> None:
+    door.approvals.reads = Decision(result="not_allowed")
+
+    await slack_side.interacts(click(render.DENY, slack))
+
+    assert (await slack.gets("click/1"))["text"] == render.NOT_YOURS
+    assert slack.told("api/views.open") == []
+
+
+async def test_ana_denies_with_a_reason(slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor) -> None:
+    answer = await slack_side.interacts(submitted("too much"))
+
+    assert (answer.status_code, answer.text) == (200, "")
+    assert door.approvals.decided == [("apr_4f6c", ANA, Verdict.DENY, "too much", "slack")]
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (Decision(result="reason_required"), "A reason is needed to deny this."),
+        (Decision(result="not_allowed"), render.NOT_YOURS),
+    ],
+)
+async def test_a_denial_that_is_not_taken_stays_in_the_form(
+    decision: Decision, said: str, gate: SlackSide, door: RecordingDoor
+) -> None:
+    door.approvals.decides = decision
+
+    answer = await gate.interacts(submitted(None))
+
+    assert answer.status_code == 200
+    assert answer.json() == {"response_action": "errors", "errors": {render.REASON: said}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"actions": []}, {"actions": None}, {"actions": ["x"]}, {"channel": None}, {"user": {}}, {"response_url": 7}],
+)
+@pytest.mark.parametrize("action", [render.APPROVE, render.DENY])
+async def test_a_click_that_lacks_something_is_no_ones_fault(
+    action: str, changes: dict[str, Any], slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.decides = Decision(result="unknown")
+
+    answer = await slack_side.interacts(click(action, slack, **changes))
+
+    assert answer.status_code < 500
+
+
+def spoilt(body: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The body with one part after the other missing, or being something else."""
+    parts = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for name, value in parts:
+        for wrong in (GONE, None, [], [None], {}, "x", 7):
+            changed = copy.copy(body)
+            if wrong is GONE:
+                del changed[name]
+            else:
+                changed[name] = wrong
+            yield (*at, name, wrong), changed
+        for inner, changed_value in spoilt(value, (*at, name)):
+            changed = copy.copy(body)
+            changed[name] = changed_value
+            yield inner, changed
+
+
+GONE = "gone"
+BODIES: dict[str, dict[str, Any]] = {
+    "event": MESSAGE | {"authorizations": [{"user_id": "U0BOT", "team_id": "T0TEAM", "is_bot": True}]},
+    "unknown click": {"type": "block_actions", "user": {}, "actions": [{"action_id": "later", "block_id": "b"}]},
+    "old click": {"type": "interactive_message", "callback_id": "later", "actions": [{"name": "a", "type": "button"}]},
+    "closed form": {"type": "view_closed", "view": {"type": "modal", "callback_id": "later"}},
+    "shortcut": {"type": "shortcut", "callback_id": "later", "user": {"id": "U0ANA"}},
+    "suggestion": {"type": "block_suggestion", "action_id": "later", "block_id": "b", "value": "q", "view": {}},
+    "dialog": {"type": "dialog_submission", "callback_id": "later", "state": "x", "submission": {}},
+    "step": {"type": "workflow_step_edit", "callback_id": "later", "workflow_step": {}},
+    "form": submitted("no"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_no_spoilt_part_of_a_body_is_answered_500(name: str, gate: SlackSide) -> None:
+    send = gate.sends if name == "event" else gate.interacts
+
+    answers = {str(what): (await send(body)).status_code for what, body in spoilt(BODIES[name])}
+
+    assert {what: status for what, status in answers.items() if status >= 500} == {}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"type": "block_actions", "actions": [{"type": "button", "action_id": "later", "block_id": "b", "value": "x"}]},
+        {"type": "view_submission", "view": {"type": "modal", "callback_id": "later", "state": {"values": {}}}},
+        {"type": "view_closed", "view": {"type": "modal", "callback_id": "later"}},
+        {"type": "shortcut", "callback_id": "later"},
+        {"type": "message_action", "callback_id": "later", "channel": {"id": "C1"}},
+    ],
+)
+async def test_what_nobody_here_knows_is_acknowledged(payload: dict[str, Any], gate: SlackSide) -> None:
+    whole = {"team": {"id": "T0TEAM"}, "user": {"id": "U0ANA", "team_id": "T0TEAM"}, "trigger_id": "t"} | payload
+
+    assert (await gate.interacts(whole)).status_code == 200
+
+
+async def test_an_unknown_command_is_acknowledged(gate: SlackSide) -> None:
+    form = {"command": "/later", "text": "", "team_id": "T0TEAM", "user_id": "U0ANA", "channel_id": "C1"}
+
+    assert (await gate.fills_in(form)).status_code == 200
+
+
+# --- a larger population -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="shared test data not present: ../shared/data")
+async def test_no_recorded_payload_is_answered_500(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    index = json.loads((PAYLOADS / "index.json").read_text())["items"]
+    answers = {}
+
+    for item in index:
+        body = json.loads((PAYLOADS / item["file"]).read_text())
+        match item["transport"]:
+            case "form payload=":
+                answer = await slack_side.interacts(body)
+            case "form" if isinstance(body, dict):
+                answer = await slack_side.fills_in(body)
+            case _:
+                answer = await slack_side.sends(body)
+        answers[item["file"]] = answer.status_code
+
+    assert len(answers) > 100
+    assert {file: status for file, status in answers.items() if status >= 500} == {}
+    assert door.inbox.kept, "people wrote in some of them"
+    assert door.approvals.decided == []
+    assert slack.calls == []

@@ -1,0 +1,245 @@
+"""The environment: what is missing or wrong is one line that names the variable and what to do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config import settings
+from config.settings import Settings, is_loopback
+from gateway.errors import ConfigError
+
+SLACK = {"SLACK__SIGNING_SECRET": "s3cret", "SLACK__BOT_TOKEN": "xoxb-s3cret"}
+SMS = {"SMS__ACCOUNT_SID": "AC123", "SMS__AUTH_TOKEN": "s3cret", "SMS__FROM": "+15005550199"}
+PUBLIC = {"PUBLIC_URL": "https://gateway.example"}
+WHOLE = SLACK | SMS | PUBLIC
+GROUPS = ("SLACK", "SMS", "AGENT", "AGENT_SERVER", "MODEL")
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which nothing of ours is set."""
+    ours = {name.upper() for name in Settings.model_fields}
+    for name in list(os.environ):
+        if name.upper() in ours or name.upper().startswith(tuple(f"{group}__" for group in GROUPS)):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> "Environment":
+    return Environment(monkeypatch)
+
+
+class Environment:
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+
+    def read(self, variables: dict[str, str]) -> Settings:
+        for name, value in variables.items():
+            self._patch.setenv(name, value)
+        return settings.read()
+
+    def refused(self, variables: dict[str, str]) -> str:
+        with pytest.raises(ConfigError) as caught:
+            self.read(variables)
+        said = str(caught.value)
+        assert "\n" not in said
+        assert "s3cret" not in said
+        return said
+
+
+def test_nothing_set_is_a_laptop_with_a_sandbox(env: Environment) -> None:
+    read = env.read({})
+
+    assert read.database_url == "sqlite:///var/gateway.db"
+    assert (read.port, read.bind, read.log_level) == (8000, "", "INFO")
+    assert read.gateway_config == Path("config/gateway.toml")
+    assert not read.has_channel
+    assert read.agent_platform() is None
+
+
+def test_every_channel_is_on_when_its_variables_are_set(env: Environment) -> None:
+    read = env.read(WHOLE)
+
+    assert read.has_channel
+    assert read.slack is not None
+    assert read.slack.signing_secrets == ["s3cret"]
+    assert read.slack.api_url == "https://slack.com/api/"
+    assert read.sms is not None
+    assert (read.sms.account_sid, read.sms.tokens, read.sms.sender) == ("AC123", ["s3cret"], "+15005550199")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("one", ["one"]), ("new,old", ["new", "old"]), (" new , old ", ["new", "old"]), ("new,,old,", ["new", "old"])],
+)
+def test_a_secret_may_be_a_list_newest_first(written: str, meant: list[str], env: Environment) -> None:
+    read = env.read(WHOLE | {"SLACK__SIGNING_SECRET": written, "SMS__AUTH_TOKEN": written})
+
+    assert read.slack is not None
+    assert read.sms is not None
+    assert read.slack.signing_secrets == read.sms.tokens == meant
+
+
+@pytest.mark.parametrize("name", ["SLACK__SIGNING_SECRET", "SMS__AUTH_TOKEN"])
+def test_a_list_of_nothing_is_refused(name: str, env: Environment) -> None:
+    said = env.refused(WHOLE | {name: " , "})
+
+    assert said.startswith(f"{name}: ")
+    assert "set it to" in said
+
+
+@pytest.mark.parametrize("missing", [*SLACK, *SMS])
+def test_half_a_channel_is_an_error(missing: str, env: Environment) -> None:
+    said = env.refused({name: value for name, value in WHOLE.items() if name != missing})
+
+    group = missing.split("__")[0]
+    assert said == f"{missing} is not set: set it, or unset the other {group}__ variables to leave {group} off"
+
+
+@pytest.mark.parametrize("missing", [*SLACK, *SMS])
+def test_an_empty_variable_is_an_unset_one(missing: str, env: Environment) -> None:
+    assert env.refused(WHOLE | {missing: ""}).startswith(f"{missing} is not set: ")
+
+
+def test_a_channel_of_empty_variables_is_off(env: Environment) -> None:
+    read = env.read(dict.fromkeys([*SLACK, *SMS, "PUBLIC_URL", "PORT", "DATABASE_URL", "LOG_LEVEL"], ""))
+
+    assert not read.has_channel
+    assert (read.port, read.database_url, read.log_level) == (8000, "sqlite:///var/gateway.db", "INFO")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SLACK__BOT_TOKN", "SLACK__CLIENT_ID", "SMS__NUMBER", "AGENT__KEY", "MODEL__API_KEY", "AGENT_SERVER__PORT"],
+)
+def test_a_name_there_is_not_is_refused(name: str, env: Environment) -> None:
+    said = env.refused(WHOLE | {name: "s3cret"})
+
+    assert said.startswith(f"{name} is not a setting")
+    assert "docs/settings.md" in said
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("value", ["on", "{", "[]", "s3cret"])
+def test_a_group_is_not_a_variable(group: str, value: str, env: Environment) -> None:
+    said = env.refused({group: value})
+
+    assert said.startswith(group)
+    assert f"{group}__" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "integer"),
+        ("PORT", "70000", "65535"),
+        ("PORT", "-1", "greater than or equal to 0"),
+        ("TURN_SLOTS", "0", "greater than or equal to 1"),
+        ("LOG_LEVEL", "loud", "set it to DEBUG, INFO, WARNING or ERROR"),
+        ("MODEL__PROVIDER", "openai", 'only "offline" is built yet; unset it'),
+        ("SMS__ACCOUNT_SID", "SK123", "^AC"),
+        ("SMS__SHARED_KEY", "s3cret", "not built yet; unset it"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_the_variables_name(
+    name: str, value: str, said: str, env: Environment
+) -> None:
+    told = env.refused(WHOLE | {name: value})
+
+    assert told.startswith(f"{name}: ")
+    assert said in told
+
+
+@pytest.mark.parametrize(("written", "level"), [("debug", "DEBUG"), ("Warning", "WARNING")])
+def test_a_log_level_may_be_written_small(written: str, level: str, env: Environment) -> None:
+    assert env.read({"LOG_LEVEL": written}).log_level == level
+
+
+# --- the public address ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gateway.example",
+        "https://gateway.example/",
+        "https://gateway.example:8443",
+        "http://127.0.0.1:8000",
+        "http://localhost:8000",
+        "http://localhost",
+        "http://[::1]:8000",
+    ],
+)
+def test_people_see_an_https_address_or_one_on_this_machine(url: str, env: Environment) -> None:
+    assert env.read(WHOLE | {"PUBLIC_URL": url}).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gateway.example",
+        "gateway.example",
+        "ftp://gateway.example",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://127.0.0.2",
+        "http://10.0.0.7:8000",
+        "//gateway.example",
+    ],
+)
+def test_another_public_address_is_refused(url: str, env: Environment) -> None:
+    said = env.refused(WHOLE | {"PUBLIC_URL": url})
+
+    assert said.startswith("PUBLIC_URL must begin with https://")
+
+
+@pytest.mark.parametrize("channel", [SLACK, SMS])
+def test_a_real_channel_needs_a_public_address(channel: dict[str, str], env: Environment) -> None:
+    said = env.refused(channel)
+
+    assert said.startswith("PUBLIC_URL is not set: set it to the https address")
+
+
+def test_without_a_channel_no_public_address_is_needed(env: Environment) -> None:
+    assert env.read({"AGENT__URL": "http://127.0.0.1:8765/v1"}).public_url == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1", True),
+        ("http://127.0.0.1:1/x", True),
+        ("http://[::1]", True),
+        ("https://127.0.0.1", False),
+        ("http://[::2]:80", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+# --- the agent platform ------------------------------------------------------------------------------------
+
+
+def test_the_agent_platform_is_elsewhere_when_its_address_is_set(env: Environment) -> None:
+    platform = env.read({"AGENT__URL": "https://agents.example/v1", "AGENT__API_KEY": "s3cret"}).agent_platform()
+
+    assert platform is not None
+    assert platform.url == "https://agents.example/v1"
+    assert "s3cret" not in repr(platform)
+
+
+def test_secrets_are_not_shown(env: Environment) -> None:
+    assert "s3cret" not in repr(env.read(WHOLE | {"AGENT__API_KEY": "s3cret"}))
+
+
+def test_a_gateway_in_a_folder_ignores_the_environment(env: Environment, tmp_path: Path) -> None:
+    env.read(WHOLE)
+
+    made = settings.in_folder(tmp_path)
+
+    assert made.database_url == f"sqlite:///{tmp_path}/gateway.db"
+    assert made.port == 0
+    assert not made.has_channel
