@@ -166,6 +166,7 @@ class Say:
     to: ThreadRef
     text: str
     ref: str = ""  #: our own id of this message, stable over retries; filled in by the outbox
+    queued_at: datetime | None = None  #: no attempt is older; filled in by the outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,7 @@ class AskApproval:
     to: ThreadRef
     approval: ApprovalView
     ref: str = ""
+    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,7 @@ class ShowOutcome:
     approval: ApprovalView
     receipt: Receipt | None = None
     ref: str = ""
+    queued_at: datetime | None = None
 
 
 Outbound = Say | AskApproval | ShowOutcome

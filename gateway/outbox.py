@@ -177,7 +177,8 @@ class Outbox:
 
     async def _message(self, row: OutboxRow) -> Outbound | None:
         message = outbounds.validate_json(row.payload)
-        message = replace(message, ref=f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}")
+        ref = f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}"
+        message = replace(message, ref=ref, queued_at=row.created_at)
         if not isinstance(message, ShowOutcome):
             return message
         shown = await self._store.read(lambda db: sendings.get(db, row.changes_id or 0))
@@ -195,7 +196,14 @@ class Outbox:
             if row.unsure >= BLIND_SENDS:
                 return Result("failed", error=f"it may or may not have arrived: {error}")
             receipt = None
-        return Result("queued") if receipt is None else Result("sent", provider_id=receipt.provider_id)
+        if receipt is None or await self._is_anothers(row, receipt):
+            return Result("queued")
+        return Result("sent", provider_id=receipt.provider_id)
+
+    async def _is_anothers(self, row: OutboxRow, receipt: Receipt) -> bool:
+        """What was found is an earlier message with the same words."""
+        known = await self._store.read(lambda db: sendings.by_receipt(db, row.channel, receipt.provider_id))
+        return known is not None and known.id != row.id
 
     def _later(
         self, row: OutboxRow, status: str, error: str, *, asked_for: float | None = None, unsure: bool = False

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -9,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024  # bytes; Twilio's largest webhook is a few KB
 TIMEOUT_S = 15.0
+LOOK_BACK = 50  # texts to one person, newest first
 TOO_MANY = 20429  # Twilio's code beside HTTP 429
 EMPTY = Response("<Response/>", media_type="text/xml")
 
@@ -106,7 +108,18 @@ class SmsChannel:
         return Receipt(provider_id=sent.sid)
 
     async def find(self, message: Outbound) -> Receipt | None:
-        raise Unknowable("Twilio takes no id of ours with a message")
+        """The newest text to this person with these words, not older than our first try. Twilio takes no id of ours."""
+        since = message.queued_at
+        if since is None:
+            raise Unknowable("nobody knows when it was first tried")
+        try:
+            texts = await self._client.messages.list_async(to=message.to.key, limit=LOOK_BACK)
+        except (TwilioException, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unknowable("Twilio does not show us its messages") from error
+        words = render.text_for(message)
+        same = [text for text in texts if text.body == words and text.sid and _not_before(text.date_created, since)]
+        same.sort(key=lambda text: text.date_created or since, reverse=True)
+        return Receipt(provider_id=str(same[0].sid)) if same else None
 
     async def fetch(self, media: MediaRef) -> Blob:
         raise GiveUp("attachments of texts are not fetched yet")
@@ -116,6 +129,11 @@ class SmsChannel:
 
     async def aclose(self) -> None:
         await self._http.close()
+
+
+def _not_before(created: datetime | None, since: datetime) -> bool:
+    """Twilio's times are whole seconds, and its clock is not ours."""
+    return created is not None and created >= since - timedelta(seconds=2)
 
 
 def _ours(error: TwilioRestException) -> Exception:

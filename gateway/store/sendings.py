@@ -30,6 +30,11 @@ async def get(db: AsyncSession, outbox_id: int) -> OutboxRow | None:
     return (await db.exec(select(OutboxRow).where(col(OutboxRow.id) == outbox_id))).first()
 
 
+async def by_receipt(db: AsyncSession, channel: str, provider_id: str) -> OutboxRow | None:
+    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id) == provider_id)
+    return (await db.exec(select(OutboxRow).where(*where))).first()
+
+
 async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     """The messages that put this request before somebody's eyes, or still will."""
     where = (col(OutboxRow.approval_id) == approval_id, col(OutboxRow.kind) == "ask")
@@ -58,8 +63,7 @@ async def drop_unsent(tx: Tx, outbox_id: int) -> bool:
 
 async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str | None) -> OutboxRow | None:
     """Note what the carrier said, never moving backwards. The row when it changed, else None."""
-    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id) == provider_id)
-    row = (await tx.db.exec(select(OutboxRow).where(*where))).first()
+    row = await by_receipt(tx.db, channel, provider_id)
     if row is None or RANK.get(row.status, 9) >= RANK[status]:
         return None
     values = {"status": status, "error": error}

@@ -5,91 +5,15 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from config.serving import bind, serving
 from tests.helpers import carriers, slack
-from tests.helpers.carriers import Carriers
 from tests.helpers.process import Gateway, running, until
-
-ALICE = "+15550001111"
-POLICY = """
-[[routes]]
-channel = "sms"
-account = "+15557770000"
-agent = "support"
-
-[[routes]]
-channel = "slack"
-agent = "support"
-
-[people.ana]
-slack = "T0TEAM/U0ANA"
-
-[approvals.default]
-ask = ["slack:C0REAL"]
-approvers = ["ana", "slack:U0BEN"]
-"""
-
-
-@dataclass
-class World:
-    gateway: Gateway
-    carriers: Carriers
-    folder: Path
-
-    async def text(self, body: str, sid: str, **more: str) -> httpx.Response:
-        sent = carriers.text(more.pop("signed_for", self.gateway.url), body, sender=ALICE, sid=sid, **more)
-        return await self._post("/sms/inbound", **sent)
-
-    async def slack(self, payload: dict[str, Any], *, secret: str = carriers.SECRET, **more: Any) -> httpx.Response:
-        return await self._post("/slack/events", **slack.signed(secret, payload, **more))
-
-    async def _post(self, path: str, **request: Any) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=20) as client:
-            return await client.post(self.gateway.url + path, **request)
-
-    async def card(self) -> dict[str, Any]:
-        async def shown() -> list[dict[str, Any]]:
-            return [call for call in self.carriers.called("chat.postMessage") if call.get("blocks")]
-
-        card = (await until(shown, "the card"))[0]
-        return {**card, "ts": "1700000000.000001"}
-
-    async def texts(self, count: int) -> list[dict[str, str]]:
-        async def sent() -> list[dict[str, str]]:
-            return self.carriers.texts if len(self.carriers.texts) >= count else []
-
-        return await until(sent, f"text {count}")  # type: ignore[no-any-return]
-
-    def inbox(self) -> int:
-        with contextlib.closing(sqlite3.connect(self.folder / "var" / "gateway.db")) as connection:
-            return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
-
-
-@contextlib.asynccontextmanager
-async def stand_ins(folder: Path) -> AsyncIterator[tuple[Carriers, dict[str, str]]]:
-    """The carriers, and the environment that points at them."""
-    carrier, listening = Carriers(), bind("127.0.0.1", 0)
-    there = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    (folder / "my.toml").write_text(POLICY)
-    environment = {
-        "GATEWAY_CONFIG": "my.toml",
-        "SLACK__SIGNING_SECRET": carriers.SECRET,
-        "SLACK__BOT_TOKEN": "xoxb-1",
-        "SLACK__API_URL": there + "/api/",
-        "SMS__ACCOUNT_SID": carriers.ACCOUNT,
-        "SMS__AUTH_TOKEN": carriers.TOKEN,
-        "SMS__FROM": carriers.NUMBER,
-        "SMS__API_URL": there,
-    }
-    async with serving(carrier.app, listening):
-        yield carrier, environment
+from tests.helpers.world import ALICE, World, stand_ins
 
 
 @pytest.fixture
@@ -172,12 +96,12 @@ async def test_what_is_not_proven_is_refused_and_leaves_no_row(world: World) -> 
     refused = [
         await world.text(**text, token="wrong"),
         await world.text(**text, signed_for="https://elsewhere.example"),
-        await world._post("/sms/inbound", content=b"Body=Hello"),
-        await world._post("/sms/inbound", content=b"\xff\xfe", headers={"x-twilio-signature": "x"}),
+        await world.post("/sms/inbound", content=b"Body=Hello"),
+        await world.post("/sms/inbound", content=b"\xff\xfe", headers={"x-twilio-signature": "x"}),
         await world.slack(event, secret="wrong"),
         await world.slack(event, at=1_600_000_000),
-        await world._post("/slack/events", content=b"{"),
-        await world._post("/slack/events", content=b"\xff" * 10, headers=[(b"x-slack-signature", b"v0=\xe9")]),
+        await world.post("/slack/events", content=b"{"),
+        await world.post("/slack/events", content=b"\xff" * 10, headers=[(b"x-slack-signature", b"v0=\xe9")]),
     ]
 
     assert [answer.status_code for answer in refused] == [401, 401, 401, 400, 401, 401, 401, 401]
@@ -187,7 +111,7 @@ async def test_what_is_not_proven_is_refused_and_leaves_no_row(world: World) -> 
 async def test_a_signed_body_nobody_can_read_is_400(world: World) -> None:
     for content in (b"[1, 2]", b"not json", b'{"type": "event_callback", "event": "text"}'):
         headers = slack.headers_for(carriers.SECRET, content) | {"content-type": "application/json"}
-        assert (await world._post("/slack/events", content=content, headers=headers)).status_code == 400
+        assert (await world.post("/slack/events", content=content, headers=headers)).status_code == 400
     assert world.inbox() == 0
 
 

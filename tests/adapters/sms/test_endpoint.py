@@ -285,7 +285,7 @@ async def test_a_lost_answer_is_uncertain_and_not_sent_again() -> None:
     assert twilio.requests == 1
 
 
-async def test_whether_an_uncertain_text_went_out_nobody_can_tell() -> None:
+async def test_a_text_nobody_knows_the_time_of_cannot_be_looked_up() -> None:
     async with sms() as channel:
         with pytest.raises(Unknowable):
             await channel.find(HELLO)
@@ -309,8 +309,3 @@ async def test_everything_for_one_number_waits_in_one_lane() -> None:
 def test_settings_that_cannot_work_are_refused(word: str, value: str) -> None:
     with pytest.raises(ValueError, match=word):
         settings(**{word: value})
-
-
-def test_shared_keys_are_not_built_yet() -> None:
-    with pytest.raises(ValueError, match="not built yet"):
-        settings(shared_key="key")
