@@ -158,6 +158,7 @@ def _agent_app(settings: Settings) -> Starlette:
     url = settings.agent_server.database_url
     if not settings.agent_server.model_fields_set and not settings.database_url.startswith("sqlite"):
         url = settings.database_url
+    schema.reachable(url, "AGENT_SERVER__DATABASE_URL")
     return agent_server.build(
         agent_server.ServerSettings(agents_dir=AGENTS, database_url=url, api_key=settings.agent.api_key)
     )

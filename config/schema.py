@@ -50,23 +50,37 @@ def behind(url: str) -> str | None:
     return None if here == head else f"the database is at revision {here or 'none'}, not {head}: run `gateway migrate`"
 
 
-def _engine(target: URL) -> Engine:
+def reachable(url: str, variable: str) -> None:
+    """Raises `ConfigError`, naming the variable, when the database cannot be opened."""
+    target = database_url(url, variable)
+    engine = _engine(target, variable)
+    try:
+        with engine.connect():
+            pass
+    except SQLAlchemyError as error:
+        raise ConfigError(_explain(target, error, variable)) from error
+    finally:
+        engine.dispose()
+
+
+def _engine(target: URL, variable: str = "DATABASE_URL") -> Engine:
     if target.get_backend_name() == "sqlite":
         path = Path(target.database or "")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(_explain(target, error)) from error
+            raise ConfigError(_explain(target, error, variable)) from error
         return sqlalchemy.create_engine(target.set(drivername="sqlite"))
     return sqlalchemy.create_engine(target, connect_args={"connect_timeout": 10})
 
 
-def _explain(target: URL, error: Exception) -> str:
+def _explain(target: URL, error: Exception, variable: str = "DATABASE_URL") -> str:
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     advice = "check that the folder exists and can be written"
     if target.get_backend_name() != "sqlite":
         advice = "check the address, and that the server runs"
-    return f"DATABASE_URL: {target.render_as_string()} cannot be opened ({cause}); {advice}"
+    shown = target.set(drivername=target.get_backend_name()).render_as_string()
+    return f"{variable}: {shown} cannot be opened ({cause}); {advice}"
 
 
 def _revision(connection: Connection) -> str | None:

@@ -25,7 +25,9 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise ConfigError(f"PORT: {host}:{port} cannot be opened ({error.strerror}); set PORT to a free one") from error
+        raise ConfigError(
+            f"PORT: {host}:{port} cannot be opened ({error.strerror}); set PORT to a free one, or mend BIND"
+        ) from error
 
 
 @contextlib.asynccontextmanager

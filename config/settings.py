@@ -28,6 +28,13 @@ class AgentVariables(_Group):
     api_key: SecretStr | None = None
     ws_url: str = ""
 
+    @field_validator("url", "ws_url")
+    @classmethod
+    def is_an_address(cls, url: str) -> str:
+        if url and not re.match(r"(https?|wss?)://[^/]", url):
+            raise ValueError("it is no address: set it to one such as http://127.0.0.1:8765/v1")
+        return url
+
 
 class AgentServerVariables(_Group):
     database_url: str = "sqlite:///var/agent.db"

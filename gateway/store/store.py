@@ -52,20 +52,20 @@ Deed = Callable[[Tx], Awaitable[T]]
 Question = Callable[[AsyncSession], Awaitable[T]]
 
 
-def database_url(url: str) -> URL:
+def database_url(url: str, variable: str = "DATABASE_URL") -> URL:
     """The address with our drivers; `postgres://` is accepted as Heroku gives it. Raises `ConfigError`."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigError(
-            "DATABASE_URL is not an address; set it to sqlite:///path or postgresql://user:password@host/name"
+            f"{variable} is not an address; set it to sqlite:///path or postgresql://user:password@host/name"
         ) from error
     kind = parsed.drivername.split("+")[0]
     if kind in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+psycopg")
     if kind == "sqlite":
         return parsed.set(drivername="sqlite+aiosqlite")
-    raise ConfigError(f"DATABASE_URL begins with {kind}://; use sqlite:/// or postgresql://")
+    raise ConfigError(f"{variable} begins with {kind}://; use sqlite:/// or postgresql://")
 
 
 class Store:
