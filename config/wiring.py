@@ -86,14 +86,14 @@ async def build(
     async with contextlib.AsyncExitStack() as stack:
         store = Store(settings.database_url)
         stack.push_async_callback(store.aclose)
-        engine = await _engine(settings, store, stack)
+        engine = await _engine(store, stack)
         channels = build_channels(settings, sandbox, public_url=lambda: public_url, clock=clock)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         words = Words()
         outbox = Outbox(store, engine, channels, clock, alerts=[place(one) for one in policy.operations.alerts])
         approvals = Approvals(store, engine, outbox, policy, clock, words)
-        turns = Turns(store, platform, outbox, approvals, policy, clock, words)
+        turns = Turns(store, platform, outbox, approvals, policy, clock, words, slots=settings.turn_slots)
         conversations = Conversations(store, turns, outbox, clock, words)
         door = Door(Inbox(store, engine, outbox, policy, clock), approvals)
         work = Work(conversations, outbox, Sweep(store, engine, approvals, clock, words))
@@ -103,10 +103,10 @@ async def build(
         yield Parts(web.build(routes, readiness(settings, store)), store, engine, work, door)
 
 
-async def _engine(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> LocalEngine | PostgresEngine:
+async def _engine(store: Store, stack: contextlib.AsyncExitStack) -> LocalEngine | PostgresEngine:
     if store.on_sqlite:
-        return LocalEngine(turn_slots=settings.turn_slots)
-    engine = PostgresEngine(store.url, turn_slots=settings.turn_slots)
+        return LocalEngine()
+    engine = PostgresEngine(store.url)
     await stack.enter_async_context(engine.open())
     return engine
 

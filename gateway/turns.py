@@ -1,5 +1,6 @@
 """One turn over a session: begun before the post, ended in the transaction that queues its replies or parks it."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -43,7 +44,10 @@ class Turns:
         policy: Policy,
         clock: Clock,
         words: Words,
+        *,
+        slots: int = 50,
     ) -> None:
+        """`slots`: how many messages, and how many decisions, are with the agent at once."""
         self._store = store
         self._platform = platform
         self._outbox = outbox
@@ -51,11 +55,17 @@ class Turns:
         self._policy = policy
         self._clock = clock
         self._words = words
+        # Two kinds of work, each with slots of its own: slow replies must not delay what somebody decided.
+        self._messages, self._decisions = asyncio.Semaphore(slots), asyncio.Semaphore(slots)
 
     # --- a message -----------------------------------------------------------------------------------------
 
     async def answer(self, lane: Lane, row: InboxRow, event: MessageReceived) -> None:
         """Post the message and keep what the agent makes of it. Raises `TryLater`, `LaneLost`."""
+        async with self._messages:
+            await self._answer(lane, row, event)
+
+    async def _answer(self, lane: Lane, row: InboxRow, event: MessageReceived) -> None:
         turn = await self._store.read(lambda db: turns.for_event(db, row.id))
         first_try = turn is None
         if turn is None:
@@ -137,7 +147,7 @@ class Turns:
             await self._store.write(lambda tx: self._nothing_to_do(tx, lane, row.id))
             return
         what = await self._what(turn, first_try=False)
-        async with self._platform.attach(turn.session_id) as line:
+        async with self._decisions, self._platform.attach(turn.session_id) as line:
             said = [(one.request_message_id, self._answer_for(one)) for one in answered]
             outcome = await exchange.answer(line, said, what, lambda: self._look(lane))
         await self._end(lane, row.id, turn, outcome, answered)

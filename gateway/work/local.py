@@ -18,12 +18,13 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 GRACE_S = 8.0
+LANES, SENDS = 1000, 50  # at once; a lane may wait for a slot of its turn, and must not keep others from theirs
 
 
 class LocalEngine:
-    def __init__(self, *, turn_slots: int = 50, send_slots: int = 50) -> None:
-        self._turn_slots = turn_slots
-        self._send_slots = send_slots
+    def __init__(self, *, lanes: int = LANES, sends: int = SENDS) -> None:
+        self._lanes = lanes
+        self._most_sends = sends
         self._drains: Slots[int] | None = None
         self._sends: Slots[str] | None = None
 
@@ -37,8 +38,8 @@ class LocalEngine:
         tx.after_commit(lambda: self._sends.poke(lane) if self._sends else None)
 
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
-        self._drains = Slots(work.drain, self._turn_slots)
-        self._sends = Slots(work.deliver, self._send_slots)
+        self._drains = Slots(work.drain, self._lanes)
+        self._sends = Slots(work.deliver, self._most_sends)
         stopping = asyncio.ensure_future(stop())
         try:
             while not stopping.done():

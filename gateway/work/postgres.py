@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 GRACE_S = 8.0
+LANES, SENDS = 200, 50  # at once
 STALLED_AFTER_S = 3  # the heartbeat is each second: its jobs go to another worker
 PRUNED_AFTER_S = 30  # a worker row this silent is removed; well above the former, for its owner may only be slow
 POLL_S = 0.2  # Procrastinate does not notify when a lock is released
@@ -33,10 +34,10 @@ RETRY = RetryStrategy(max_attempts=8, wait=1)  # a job cut off by a stop goes ba
 class PostgresEngine:
     """`open` before the first wake; `run` in a worker only."""
 
-    def __init__(self, url: URL, *, turn_slots: int = 50, send_slots: int = 50) -> None:
+    def __init__(self, url: URL, *, lanes: int = LANES, sends: int = SENDS) -> None:
         conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, configure=_configure))
-        self._queues = {"turns": turn_slots, "sends": send_slots}
+        self._queues = {"turns": lanes, "sends": sends}
         self._work: Work | None = None
         self._sends: Slots[str] | None = None
         self._drain = self._app.task(name="drain", queue="turns", retry=RETRY)(self._run_drain)

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 from gateway.events import Identity, Proof, Verdict
+from tests.helpers.clock import Clock
+from tests.helpers.process import until
 from tests.helpers.rows import rows
 from tests.helpers.town import Phone, Town
 
@@ -66,3 +69,26 @@ async def test_two_clicks_at_once_make_one_decision_and_one_reply(town: Town) ->
     assert "Already decided" in await town.ana.is_told()
     await town.card_says("The agent went on with it")
     assert sum("A-1001" in text for text in town.alice.got()) == 1
+
+
+async def test_a_decision_does_not_wait_behind_other_peoples_slow_replies(
+    database_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    town = Town(database_url, tmp_path, clock)
+    town.settings = town.settings.model_copy(update={"turn_slots": 1})
+    await town.open()
+    await town.alice.texts("Please refund order A-1001, $40.")
+    card = await town.card()
+    await town.bob.texts("Count slowly to 20.")
+    await until(lambda: _turns(town, 2), "Bob's turn")
+
+    await town.ana.approves(card)
+
+    await town.alice.gets(2)
+    assert town.bob.got() == []
+    await town.bob.gets(1)
+    await town.close()
+
+
+async def _turns(town: Town, count: int) -> bool:
+    return len(await rows(town.store, "turns")) == count
