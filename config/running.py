@@ -54,7 +54,7 @@ class Live:
     url: str
     parts: Parts
     sandbox: Sandbox | None
-    engine: "asyncio.Task[None]"
+    tasks: "tuple[asyncio.Task[None], ...]"  # the door and the engine; neither ends by itself but by a fault
 
 
 async def run(settings: Settings) -> None:
@@ -66,7 +66,7 @@ async def run(settings: Settings) -> None:
             log.info("no channel is configured, so here is a sandbox: open %s/sandbox", gateway.url)
         else:
             log.info("ready at %s", gateway.url)
-        await first_of(stop, gateway.engine)
+        await first_of(stop, *gateway.tasks)
         log.info("stopping: nothing new is taken, what runs may end")
 
 
@@ -91,11 +91,11 @@ async def live(
         closing = asyncio.Event()
         # Left in this order: the door is closed, then what runs may end.
         working = await stack.enter_async_context(contextlib.AsyncExitStack())
-        async with serving(parts.app, listening):
+        async with serving(parts.app, listening) as door:
             engine = asyncio.create_task(parts.engine.run(parts.work, _until(closing)))
             working.push_async_callback(_finish, engine, closing)
             try:
-                yield Live(here, parts, sandbox, engine)
+                yield Live(here, parts, sandbox, (door, engine))
             finally:
                 if sandbox is not None:
                     sandbox.stop_waiting()
@@ -110,9 +110,9 @@ async def web(settings: Settings) -> None:
     listening = bind(settings.bind or "0.0.0.0", settings.port)  # noqa: S104 - the platform's router must reach it
     platform = AgentClient(settings.agent_platform() or AgentSettings(url="http://127.0.0.1:1/v1"))
     parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
-    async with contextlib.aclosing(platform), parts_of as parts, serving(parts.app, listening):
+    async with contextlib.aclosing(platform), parts_of as parts, serving(parts.app, listening) as door:
         log.info("web: ready on port %s", listening.getsockname()[1])
-        await stop.wait()
+        await first_of(stop, door)
         log.info("web: stopping")
 
 
@@ -135,8 +135,8 @@ async def serve_agents(settings: Settings, port: int) -> None:
     stop = stopped_by_signal()
     listening = bind(settings.bind or "127.0.0.1", port)
     log.info("the agent server listens on http://%s:%s/v1", *listening.getsockname()[:2])
-    async with serving(_agent_app(settings), listening):
-        await stop.wait()
+    async with serving(_agent_app(settings), listening) as door:
+        await first_of(stop, door)
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +147,7 @@ async def agent_platform(settings: Settings) -> AsyncIterator[AgentPlatform]:
         if where is None:
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-            await stack.enter_async_context(serving(_agent_app(settings), listening))
+            _ = await stack.enter_async_context(serving(_agent_app(settings), listening))
             where = AgentSettings(url=url, api_key=settings.agent.api_key)
         client = AgentClient(where)
         stack.push_async_callback(client.aclose)
@@ -171,11 +171,11 @@ def stopped_by_signal() -> asyncio.Event:
     return stop
 
 
-async def first_of(stop: asyncio.Event, engine: "asyncio.Task[None]") -> None:
-    """Until we are told to stop, or the engine ended by itself (then what it raised)."""
+async def first_of(stop: asyncio.Event, *tasks: "asyncio.Task[None]") -> None:
+    """Until we are told to stop, or one of the tasks ended by itself."""
     waiting = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([waiting, engine], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
 

@@ -31,8 +31,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
-    """The app answers inside the block; leaving it closes the door and lets open requests end for a moment."""
+async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+    """The app answers inside the block; leaving it closes the door and lets open requests end for a moment.
+
+    The task ends by itself only when the server broke.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -51,7 +54,7 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[Non
                 task.result()
                 raise ConfigError("the server did not start; see the log above")
             await asyncio.sleep(0.01)
-        yield
+        yield task
     finally:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)

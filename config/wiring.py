@@ -48,6 +48,7 @@ class Work:
     conversations: Conversations
     outbox: Outbox
     sweeper: Sweep
+    stopping: asyncio.Event
 
     async def drain(self, conversation_id: int) -> None:
         await self.conversations.drain(conversation_id)
@@ -57,6 +58,9 @@ class Work:
 
     async def sweep(self) -> None:
         await self.sweeper.sweep()
+
+    def stop(self) -> None:
+        self.stopping.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +90,29 @@ async def build(
     async with contextlib.AsyncExitStack() as stack:
         store = Store(settings.database_url)
         stack.push_async_callback(store.aclose)
-        engine = await _engine(store, stack)
+        engine = await _engine(settings, store, stack)
         channels = build_channels(settings, sandbox, public_url=lambda: public_url, clock=clock)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
-        words = Words()
+        words, stopping = Words(), asyncio.Event()
         outbox = Outbox(store, engine, channels, clock, alerts=[place(one) for one in policy.operations.alerts])
         approvals = Approvals(store, engine, outbox, policy, clock, words)
-        turns = Turns(store, platform, outbox, approvals, policy, clock, words, slots=settings.turn_slots)
-        conversations = Conversations(store, turns, outbox, clock, words)
+        turns = Turns(
+            store, platform, outbox, approvals, policy, clock, words, stopping=stopping, slots=settings.turn_slots
+        )
+        conversations = Conversations(store, turns, outbox, clock, words, stopping=stopping)
         door = Door(Inbox(store, engine, outbox, policy, clock), approvals)
-        work = Work(conversations, outbox, Sweep(store, engine, approvals, clock, words))
+        work = Work(conversations, outbox, Sweep(store, engine, approvals, clock, words), stopping)
         routes: list[BaseRoute] = [route for channel in channels.values() for route in channel.routes(door)]
         if sandbox is not None:
             routes += sandbox.routes()
         yield Parts(web.build(routes, readiness(settings, store)), store, engine, work, door)
 
 
-async def _engine(store: Store, stack: contextlib.AsyncExitStack) -> LocalEngine | PostgresEngine:
+async def _engine(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> LocalEngine | PostgresEngine:
     if store.on_sqlite:
         return LocalEngine()
-    engine = PostgresEngine(store.url)
+    engine = PostgresEngine(store.url, lanes=2 * settings.turn_slots)
     await stack.enter_async_context(engine.open())
     return engine
 

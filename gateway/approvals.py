@@ -221,7 +221,11 @@ class Approvals:
     async def expire_unreachable(self) -> None:
         """Requests that could be shown to nobody do not wait for their deadline."""
         for approval_id in await self._store.read(requests.unreachable):
-            await self._store.write(lambda tx, one=approval_id: self.expire(tx, one, self._words.unreachable))  # type: ignore[misc]
+            try:
+                await self._store.write(lambda tx, one=approval_id: self.expire(tx, one, self._words.unreachable))  # type: ignore[misc]
+            except Exception:
+                # One request must not keep the sweep from all the others.
+                log.exception("approval %s could not be ended", approval_id)
 
     async def abandon(self, tx: Tx, turn_id: int, why: str) -> None:
         """The turn ended without them: what is open is withdrawn, what was decided is shown as not carried out."""

@@ -1,11 +1,13 @@
 """A conversation's events, one at a time and in order. Owns retries and what the customer hears meanwhile."""
 
+import asyncio
 import json
 import logging
 from datetime import timedelta
 from typing import assert_never
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.errors import AgentRefused, GiveUp, LaneLost, TryLater
@@ -24,11 +26,16 @@ log = logging.getLogger(__name__)
 LATE_AFTER = timedelta(seconds=15)  # of failing: the sender is told, once an outage
 PATIENCE = timedelta(hours=24)  # of failing: the event is set aside
 PATIENCE_REFUSED = timedelta(minutes=10)  # with a platform that does not take a decision
+DATABASE_AWAY = (OSError, TimeoutError, OperationalError, InterfaceError, PoolTimeout)
 FAULTS = 5  # an event that trips our own code this often is set aside
 
 
 class Conversations:
-    def __init__(self, store: Store, turns: Turns, outbox: Outbox, clock: Clock, words: Words) -> None:
+    def __init__(
+        self, store: Store, turns: Turns, outbox: Outbox, clock: Clock, words: Words, *, stopping: asyncio.Event
+    ) -> None:
+        """No event is begun once `stopping`; what is left waits for the next start."""
+        self._stopping = stopping
         self._store = store
         self._turns = turns
         self._outbox = outbox
@@ -42,7 +49,7 @@ class Conversations:
             return
         lane = await self._store.write(lambda tx: lanes.claim(tx, conversation_id))
         try:
-            while (row := (await self._look(conversation_id))[0]) is not None:
+            while not self._stopping.is_set() and (row := (await self._look(conversation_id))[0]) is not None:
                 await self._one(lane, row)
             await self._hold_back(lane)
         except LaneLost:
@@ -99,7 +106,7 @@ class Conversations:
             await self._later(lane, row, str(error), alarm, patience=PATIENCE_REFUSED if row.control else PATIENCE)
         except GiveUp as error:
             await self._give_up(lane, row, str(error))
-        except (OSError, TimeoutError, DBAPIError) as error:
+        except DATABASE_AWAY as error:
             alarm = ("database-away", "the database does not answer well; what it holds is retried")
             await self._later(lane, row, type(error).__name__, alarm)
         except Exception as error:

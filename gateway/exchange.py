@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import AgentRefused, AgentUnavailable
+from gateway.errors import AgentRefused, AgentUnavailable, SessionGone
 from gateway.events import (
     AgentStatus,
     Answer,
@@ -22,6 +22,7 @@ from gateway.events import (
 from gateway.ports import AgentLine
 
 TURN_TIMEOUT_S = 600.0
+CLEAR_TIMEOUT_S = 60.0  # for what is left of a turn that was given up; then the session is left to itself
 IDLE_GRACE_S = 10.0  # an acknowledged post that the platform has not begun yet
 
 Look = Callable[[], Awaitable[None]]
@@ -56,7 +57,7 @@ class Post:
 
 
 async def post(line: AgentLine, what: Post, look: Look) -> Outcome:
-    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`."""
+    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`, and `SessionGone` when it is of no use."""
     if not what.first_try:
         since = after_post(await line.history(), what)
         if since is not None:
@@ -121,12 +122,12 @@ async def _clear_the_way(line: AgentLine, look: Look) -> None:
             await look()
             await line.answer(entry.message_id, Deny(reason="UNANSWERED: this request is no longer known"))
     try:
-        async with asyncio.timeout(TURN_TIMEOUT_S):
+        async with asyncio.timeout(CLEAR_TIMEOUT_S):
             async for event in line.events():
                 if event == StatusChanged(status=AgentStatus.IDLE):
                     return
     except TimeoutError as error:
-        raise AgentUnavailable("the session is still busy with an earlier turn") from error
+        raise SessionGone("the session is still busy with an earlier turn that was given up") from error
 
 
 def _ended(since: Sequence[HistoryEntry]) -> Replied | TurnFailed | None:

@@ -4,6 +4,7 @@ One retry policy for every channel. Knows no channel's looks.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -116,8 +117,10 @@ class Outbox:
                 row = await self._store.write(
                     lambda tx, tried=tried, result=result: self._settle(tx, lane, holder, tried, result)  # type: ignore[misc]
                 )
-        except asyncio.CancelledError:
-            await asyncio.shield(self._store.write(lambda tx: sendings.drop_lease(tx, f"out:{lane}", holder)))
+        except BaseException:
+            # Cut off or failed: let the next one begin at once rather than when the lease runs out.
+            with contextlib.suppress(Exception):
+                await asyncio.shield(self._store.write(lambda tx: sendings.drop_lease(tx, f"out:{lane}", holder)))
             raise
 
     async def _take(self, tx: Tx, lane: str, holder: str) -> OutboxRow | None:
@@ -165,7 +168,8 @@ class Outbox:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 return await (self._send(channel, message) if sending else self._look(channel, message, row))
         except TryLater as error:
-            return self._later(row, "queued" if sending else "unknown", str(error), asked_for=error.retry_after)
+            status = "queued" if sending else "unknown"
+            return self._later(row, status, str(error), asked_for=error.retry_after, patient=True)
         except WillNeverArrive as error:
             return Result("failed", error=str(error))
         except (Uncertain, TimeoutError) as error:
@@ -206,10 +210,17 @@ class Outbox:
         return known is not None and known.id != row.id
 
     def _later(
-        self, row: OutboxRow, status: str, error: str, *, asked_for: float | None = None, unsure: bool = False
+        self,
+        row: OutboxRow,
+        status: str,
+        error: str,
+        *,
+        asked_for: float | None = None,
+        patient: bool = False,
+        unsure: bool = False,
     ) -> Result:
-        told_later = status == "queued" and self._clock() - row.created_at < PATIENCE
-        if row.attempts + 1 >= MAX_ATTEMPTS and not told_later:
+        waits = patient and self._clock() - row.created_at < PATIENCE
+        if row.attempts + 1 >= MAX_ATTEMPTS and not waits:
             return Result("failed", error=f"given up after {row.attempts + 1} tries: {error}")
         not_before = self._clock() + pause(row.attempts, asked_for=asked_for)
         return Result(status, error=error, not_before=not_before, unsure=unsure)

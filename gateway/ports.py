@@ -182,6 +182,9 @@ class Work(Protocol):
     async def deliver(self, lane: str) -> None: ...
     async def sweep(self) -> None: ...
 
+    def stop(self) -> None:
+        """From now on nothing new is begun; what runs may end."""
+
 
 class Engine(Protocol):
     """Wakes lanes. Rows own their attempts and their order; a lost wake-up is found by the sweep within a second."""

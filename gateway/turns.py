@@ -45,9 +45,10 @@ class Turns:
         clock: Clock,
         words: Words,
         *,
+        stopping: asyncio.Event,
         slots: int = 50,
     ) -> None:
-        """`slots`: how many messages, and how many decisions, are with the agent at once."""
+        """`slots`: how many messages, and how many decisions, are with the agent at once; none once `stopping`."""
         self._store = store
         self._platform = platform
         self._outbox = outbox
@@ -55,6 +56,7 @@ class Turns:
         self._policy = policy
         self._clock = clock
         self._words = words
+        self._stopping = stopping
         # Two kinds of work, each with slots of its own: slow replies must not delay what somebody decided.
         self._messages, self._decisions = asyncio.Semaphore(slots), asyncio.Semaphore(slots)
 
@@ -63,7 +65,8 @@ class Turns:
     async def answer(self, lane: Lane, row: InboxRow, event: MessageReceived) -> None:
         """Post the message and keep what the agent makes of it. Raises `TryLater`, `LaneLost`."""
         async with self._messages:
-            await self._answer(lane, row, event)
+            if not self._stopping.is_set():
+                await self._answer(lane, row, event)
 
     async def _answer(self, lane: Lane, row: InboxRow, event: MessageReceived) -> None:
         turn = await self._store.read(lambda db: turns.for_event(db, row.id))
@@ -131,8 +134,7 @@ class Turns:
         return Post(text=turn.posted_text, key=f"turn-{turn.id}", alike=alike, first_try=first_try)
 
     async def _look(self, lane: Lane) -> None:
-        if not await self._store.read(lambda db: lanes.still_ours(db, lane)):
-            await self._store.write(lambda tx: lanes.hold(tx, lane))  # raises LaneLost, in its own words
+        await self._store.read(lambda db: lanes.look(db, lane))
 
     # --- decisions -----------------------------------------------------------------------------------------
 
@@ -171,15 +173,17 @@ class Turns:
     async def give_up(self, lane: Lane, row: InboxRow, why: str, *, approval_id: str | None = None) -> None:
         """End the event's turn without a reply: the customer is told, the lane goes on, operations hear of it.
 
-        A parked turn's requests are withdrawn with it, and its session is left: nobody knows what it still waits for.
+        Its requests are withdrawn with it, and its session is left: nobody knows what that still waits for.
         """
         await self._store.write(lambda tx: self._give_up(tx, lane, row, why, approval_id))
 
     async def _give_up(self, tx: Tx, lane: Lane, row: InboxRow, why: str, approval_id: str | None) -> None:
         conversation = await lanes.conversation(tx.db, lane.conversation_id)
         turn = await self._turn_of(tx, row, approval_id)
-        parked = turn is not None and conversation.parked_turn_id == turn.id
-        await lanes.hold(tx, lane, **({"parked_turn_id": None, "session_id": None} if parked else {}))
+        values: dict[str, Any] = {} if turn is None else {"session_id": None}
+        if turn is not None and conversation.parked_turn_id == turn.id:
+            values["parked_turn_id"] = None
+        await lanes.hold(tx, lane, **values)
         await lanes.finish(tx, row.id, self._clock(), status="dead", error=why)
         if turn is not None and turn.state != "done":
             await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock())

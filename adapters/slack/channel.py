@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024  # bytes; Slack's own payloads stay far below
 TIMEOUT_S = 15
+CLOCKS_APART = timedelta(minutes=5)
+MAX_PAGES = 10  # of a look for one message
 PASSING = {"ratelimited", "rate_limited", "invalid_auth", "not_authed", "token_revoked", "account_inactive"}
 BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
@@ -174,24 +177,37 @@ class SlackChannel:
         return receipt
 
     async def find(self, message: Outbound) -> Receipt | None:
-        """Looks for our id in the latest messages of the place. Editing twice is the same as once."""
+        """Looks for our id in what was written since the first try. Editing twice is the same as once."""
         if isinstance(message, ShowOutcome):
             return None
         channel, _, thread = message.to.key.partition(":")
         try:
+            return await self._find(channel, thread, message)
+        except SlackApiError as error:
+            if isinstance(ours := _ours(error), WillNeverArrive):
+                raise Unknowable("Slack does not show us the channel's messages") from error
+            raise TryLater(str(ours)) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TryLater("Slack cannot be asked at the moment") from error
+
+    async def _find(self, channel: str, thread: str, message: Outbound) -> Receipt | None:
+        since = message.queued_at
+        oldest = "0" if since is None else str((since - CLOCKS_APART).timestamp())
+        where: dict[str, Any] = {"channel": channel, "oldest": oldest, "limit": 200, "include_all_metadata": True}
+        cursor = ""
+        for _ in range(MAX_PAGES):
             if thread:
-                answer = await self._client.conversations_replies(
-                    channel=channel, ts=thread, limit=50, include_all_metadata=True
-                )
+                page = await self._client.conversations_replies(ts=thread, cursor=cursor or None, **where)
             else:
-                answer = await self._client.conversations_history(channel=channel, limit=50, include_all_metadata=True)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            raise Unknowable("Slack does not show us the channel's messages") from error
-        for one in answer.get("messages") or []:
-            payload = (one.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("ref") == message.ref:
-                return Receipt(provider_id=f"{channel}:{one['ts']}")
-        return None
+                page = await self._client.conversations_history(cursor=cursor or None, **where)
+            for one in page.get("messages") or []:
+                payload = (one.get("metadata") or {}).get("event_payload") or {}
+                if payload.get("ref") == message.ref:
+                    return Receipt(provider_id=f"{channel}:{one['ts']}")
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+        raise Unknowable("too much was written since")
 
     async def fetch(self, media: MediaRef) -> Blob:
         raise GiveUp("files from Slack are not fetched yet")

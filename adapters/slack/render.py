@@ -100,9 +100,8 @@ def answer(decision: Decision) -> str:
 
 def outcome(asked: ApprovalView) -> str:
     if asked.trouble and asked.state is not ApprovalState.CANCELLED:
-        return (
-            f"{asked.state.value.capitalize()} by {asked.decided_by or 'nobody'}, but not carried out: {asked.trouble}"
-        )
+        decided = f"{asked.state.value.capitalize()} by {asked.decided_by or 'nobody'}"
+        return f"{decided}, but the agent did not confirm it: {asked.trouble}. Look before you do it again."
     when = f", {_time(asked.decided_at)}" if asked.decided_at else ""
     match asked.state:
         case ApprovalState.APPROVED:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 MAX_BODY = 256 * 1024  # bytes; Twilio's largest webhook is a few KB
 TIMEOUT_S = 15.0
 LOOK_BACK = 50  # texts to one person, newest first
+CLOCKS_APART = timedelta(minutes=5)
 TOO_MANY = 20429  # Twilio's code beside HTTP 429
 EMPTY = Response("<Response/>", media_type="text/xml")
 
@@ -114,7 +115,11 @@ class SmsChannel:
             raise Unknowable("nobody knows when it was first tried")
         try:
             texts = await self._client.messages.list_async(to=message.to.key, limit=LOOK_BACK)
-        except (TwilioException, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TryLater("Twilio cannot be asked at the moment") from error
+        except (TwilioException, ValueError) as error:
+            if _passing(error):
+                raise TryLater("Twilio cannot be asked at the moment") from error
             raise Unknowable("Twilio does not show us its messages") from error
         words = render.text_for(message)
         same = [text for text in texts if text.body == words and text.sid and _not_before(text.date_created, since)]
@@ -131,9 +136,15 @@ class SmsChannel:
         await self._http.close()
 
 
+def _passing(error: Exception) -> bool:
+    """A page that did not come: the client keeps the answer as the second argument of its error."""
+    status = getattr(error.args[1], "status_code", 0) if len(error.args) > 1 else 0
+    return bool(status == 429 or status >= 500)
+
+
 def _not_before(created: datetime | None, since: datetime) -> bool:
-    """Twilio's times are whole seconds, and its clock is not ours."""
-    return created is not None and created >= since - timedelta(seconds=2)
+    """Twilio's clock is not ours. What is older and was ours is known by its receipt."""
+    return created is not None and created >= since - CLOCKS_APART
 
 
 def _ours(error: TwilioRestException) -> Exception:

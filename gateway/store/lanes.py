@@ -140,13 +140,18 @@ async def hold(tx: Tx, lane: Lane, **values: Any) -> None:
     still_ours = and_(_conversations.c.id == lane.conversation_id, _conversations.c.epoch == lane.epoch)
     statement = update(_conversations).where(still_ours).values(epoch=lane.epoch, **values)
     if await changed(tx.db, statement) == 0:
-        raise LaneLost(f"conversation {lane.conversation_id} has another owner now")
+        raise _lost(lane)
 
 
-async def still_ours(db: AsyncSession, lane: Lane) -> bool:
-    """A fresh look before what cannot be fenced: a post to the agent."""
+def _lost(lane: Lane) -> LaneLost:
+    return LaneLost(f"conversation {lane.conversation_id} has another owner now")
+
+
+async def look(db: AsyncSession, lane: Lane) -> None:
+    """A fresh look before what cannot be fenced: a post to the agent. Raises `LaneLost`."""
     epoch = select(ConversationRow.epoch).where(col(ConversationRow.id) == lane.conversation_id)
-    return (await db.exec(epoch)).one() == lane.epoch
+    if (await db.exec(epoch)).one() != lane.epoch:
+        raise _lost(lane)
 
 
 async def conversation(db: AsyncSession, conversation_id: int) -> ConversationRow:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, or_, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -72,9 +73,14 @@ async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str
 
 
 async def lanes_due(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
+    """Lanes whose first open message is due, those that wait longest first."""
+    before = aliased(OutboxRow)
+    ahead = select(before.id).where(
+        col(before.lane) == col(OutboxRow.lane), col(before.status).in_(OPEN), col(before.id) < col(OutboxRow.id)
+    )
     due = or_(col(OutboxRow.not_before).is_(None), col(OutboxRow.not_before) <= now)
-    question = select(col(OutboxRow.lane)).where(col(OutboxRow.status).in_(OPEN), due).distinct().limit(limit)
-    return [str(found) for found in (await db.exec(question)).all()]
+    heads = select(OutboxRow.lane).where(col(OutboxRow.status).in_(OPEN), due, ~ahead.exists())
+    return list((await db.exec(heads.order_by(col(OutboxRow.id)).limit(limit))).all())
 
 
 async def take_lease(tx: Tx, name: str, holder: str, now: datetime, until: datetime) -> bool:

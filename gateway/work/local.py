@@ -47,6 +47,7 @@ class LocalEngine:
                 await asyncio.wait([stopping], timeout=SWEEP_S)
         finally:
             stopping.cancel()
+            work.stop()
             await asyncio.gather(self._drains.close(GRACE_S), self._sends.close(GRACE_S))
             self._drains = self._sends = None
 

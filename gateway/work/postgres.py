@@ -11,11 +11,12 @@ from typing import Any
 
 import procrastinate
 from procrastinate import RetryStrategy
-from procrastinate.exceptions import ProcrastinateException
+from procrastinate.exceptions import ConnectorException, ProcrastinateException
 from procrastinate.jobs import Job
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from gateway.errors import TryLater
 from gateway.ports import Work
 from gateway.store import Tx
 from gateway.work.slots import Slots
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 GRACE_S = 8.0
-LANES, SENDS = 200, 50  # at once
+LANES, SENDS = 100, 50  # at once; a waiting lane keeps its job, so not many more than there are slots for turns
 STALLED_AFTER_S = 3  # the heartbeat is each second: its jobs go to another worker
 PRUNED_AFTER_S = 30  # a worker row this silent is removed; well above the former, for its owner may only be slow
 POLL_S = 0.2  # Procrastinate does not notify when a lock is released
@@ -51,7 +52,7 @@ class PostgresEngine:
     async def wake(self, tx: Tx, conversation_id: int) -> None:
         # One job an event, and no deduplication here: a waiting job may be taken before our own commit is seen.
         job = self._drain.configure(lock=_lock(conversation_id), connection=await _driver_connection(tx))
-        await job.defer_async(conversation_id=conversation_id)
+        await _deferred(job.defer_async(conversation_id=conversation_id))
 
     async def remind(self, tx: Tx, conversation_id: int) -> None:
         waiting = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo' LIMIT 1")
@@ -66,7 +67,7 @@ class PostgresEngine:
             tx.after_commit(lambda: sends.poke(lane))
             return
         job = self._deliver.configure(connection=await _driver_connection(tx))
-        await job.defer_async(lane=lane)
+        await _deferred(job.defer_async(lane=lane))
 
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
         self._work, self._sends = work, Slots(work.deliver, self._queues["sends"])
@@ -83,10 +84,10 @@ class PostgresEngine:
                         workers[queue] = self._worker(queue, self._queues[queue])
         finally:
             stopping.cancel()
+            work.stop()
             for worker in workers.values():
                 worker.cancel()
-            await asyncio.gather(*workers.values(), return_exceptions=True)
-            await self._sends.close(GRACE_S)
+            await asyncio.gather(*workers.values(), self._sends.close(GRACE_S), return_exceptions=True)
             self._work = self._sends = None
 
     def _worker(self, queue: str, slots: int) -> "asyncio.Task[None]":
@@ -125,8 +126,15 @@ class PostgresEngine:
 
     async def _run_deliver(self, lane: str) -> None:
         # The job only carries the wake-up here: sending has one path in a process.
-        assert self._sends is not None
-        self._sends.poke(lane)
+        if self._sends is not None:
+            self._sends.poke(lane)
+
+
+async def _deferred(job: Awaitable[Any]) -> None:
+    try:
+        await job
+    except ConnectorException as error:
+        raise TryLater("the queue of jobs does not answer") from error
 
 
 def _lock(conversation_id: int) -> str:

@@ -24,6 +24,7 @@ class Recorder:
         self.drained: list[int] = []
         self.delivered: list[str] = []
         self.sweeps = 0
+        self.stopped = False
         self.at_once: Counter[int] = Counter()
         self.most = 0
         self.gate = asyncio.Event()
@@ -50,6 +51,9 @@ class Recorder:
 
     async def sweep(self) -> None:
         self.sweeps += 1
+
+    def stop(self) -> None:
+        self.stopped = True
 
 
 @pytest.fixture
@@ -157,6 +161,7 @@ async def test_a_stop_lets_what_runs_end(store: Store, engine: Engine) -> None:
         await seen(lambda: work.at_once[1] == 1)
         asyncio.get_running_loop().call_later(0.2, work.gate.set)
     assert work.drained == [1]
+    assert work.stopped
 
 
 async def test_fifty_conversations_run_side_by_side(store: Store, engine: Engine) -> None:

@@ -28,6 +28,7 @@ class Carrier:
         self.script: deque[Any] = deque()
         self.can_look_up = True
         self.finds = ""
+        self.looks: deque[Exception] = deque()
 
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"
@@ -35,7 +36,7 @@ class Carrier:
     async def send(self, message: Outbound) -> Receipt:
         assert isinstance(message, Say)
         act = self.script.popleft() if self.script else None
-        if isinstance(act, Exception):
+        if isinstance(act, BaseException):
             raise act
         self.arrived.append(message.text)
         if act == "lost":
@@ -44,6 +45,8 @@ class Carrier:
 
     async def find(self, message: Outbound) -> Receipt | None:
         assert isinstance(message, Say)
+        if self.looks:
+            raise self.looks.popleft()
         if not self.can_look_up:
             raise Unknowable("no list here")
         if self.finds:
@@ -342,3 +345,47 @@ async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_on
 
     assert carrier.arrived == ["On its way.", "On its way."]
     assert await states(store) == ["sent", "sent"]
+
+
+async def test_a_look_that_must_wait_is_no_reason_to_send_again(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    carrier.script.append("lost")
+    carrier.looks.extend([TryLater("busy")] * 14)
+    await queue(store, outbox, "one")
+
+    for _ in range(16):
+        await outbox.deliver("sms:+2")
+        clock.passes(timedelta(minutes=10))
+
+    assert carrier.arrived == ["one"]
+    assert await states(store) == ["sent"]
+
+
+async def test_paused_lanes_do_not_crowd_out_one_that_is_due(
+    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+) -> None:
+    async def crowd(tx: Tx) -> None:
+        for number in range(600):
+            values: dict[str, Any] = {"channel": "sms", "lane": f"sms:{number}", "kind": "say", "payload": "{}"}
+            values |= {"created_at": clock()}
+            later = clock() + timedelta(hours=1)
+            await sendings.add(tx, dedupe_key=f"head{number}", not_before=later, **values)
+            await sendings.add(tx, dedupe_key=f"tail{number}", **values)
+
+    await store.write(crowd)
+    await queue(store, outbox, "one")
+
+    assert await store.read(lambda db: sendings.lanes_due(db, clock())) == ["sms:+2"]
+
+
+async def test_a_fault_while_writing_frees_the_lane_for_the_next(
+    store: Store, outbox: Outbox, carrier: Carrier
+) -> None:
+    await queue(store, outbox, "one", "two")
+    carrier.script.append(asyncio.CancelledError())
+
+    with pytest.raises(asyncio.CancelledError):
+        await outbox.deliver("sms:+2")
+
+    assert await rows(store, "leases") == []

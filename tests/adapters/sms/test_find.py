@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import Unknowable
+from gateway.errors import TryLater, Unknowable
 from gateway.events import Receipt
 from tests.adapters.doors import OutsideSystem, nobody_listens
 from tests.adapters.sms.test_endpoint import CREATE, HELLO, sms
@@ -60,6 +60,18 @@ async def test_a_list_that_cannot_be_read_tells_nothing(twilio: OutsideSystem) -
     async with sms(api_url=twilio.base) as channel:
         with pytest.raises(Unknowable):
             await channel.find(TEXT)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_list_that_does_not_come_now_is_asked_for_later(twilio: OutsideSystem, status: int) -> None:
+    twilio.will_answer(CREATE, {"code": 20429, "message": "busy"}, status=status)
+
+    async with sms(api_url=twilio.base) as channel:
+        with pytest.raises(TryLater):
+            await channel.find(TEXT)
+
+
+async def test_while_twilio_cannot_be_reached_a_look_waits() -> None:
     async with sms(api_url=nobody_listens()) as channel:
-        with pytest.raises(Unknowable):
+        with pytest.raises(TryLater):
             await channel.find(TEXT)
