@@ -1,12 +1,15 @@
 """The command line: `gateway ...`, and `python -m config ...` where only the lock is installed."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 app = typer.Typer(
     help="Gatehouse: a messaging gateway for AI agents on Slack and SMS, with human approvals.",
@@ -21,25 +24,37 @@ app.add_typer(agents, name="agents")
 @app.command(epilog="Example: gateway run   |   PORT=9000 gateway run")
 def run() -> None:
     """Run everything in one process. With no channel configured it brings a sandbox and prints its address."""
-    from config import running
 
-    _start(lambda settings: running.run(settings))
+    def work(settings: "Settings") -> Coroutine[Any, Any, None]:
+        from config import running
+
+        return running.run(settings)
+
+    _start(work)
 
 
 @app.command(epilog="Example: PORT=8000 gateway web   (needs DATABASE_URL=postgresql://...)")
 def web() -> None:
     """Run the endpoints alone; workers do the work. PostgreSQL only, any number."""
-    from config import running
 
-    _start(lambda settings: running.web(settings))
+    def work(settings: "Settings") -> Coroutine[Any, Any, None]:
+        from config import running
+
+        return running.web(settings)
+
+    _start(work)
 
 
 @app.command(epilog="Example: gateway worker   (needs DATABASE_URL=postgresql://...)")
 def worker() -> None:
     """Run turns, sends and timers. PostgreSQL only, any number."""
-    from config import running
 
-    _start(lambda settings: running.worker(settings))
+    def work(settings: "Settings") -> Coroutine[Any, Any, None]:
+        from config import running
+
+        return running.worker(settings)
+
+    _start(work)
 
 
 @app.command(epilog="Example: DATABASE_URL=postgres://user:password@host/name gateway migrate")
@@ -73,9 +88,13 @@ def demo() -> None:
 @agents.command(epilog="Example: gateway agents serve --port 8765")
 def serve(port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765) -> None:
     """Run the embedded agent server alone, on loopback. Point AGENT__URL at http://127.0.0.1:PORT/v1."""
-    from config import running
 
-    _start(lambda settings: running.serve_agents(settings, port))
+    def work(settings: "Settings") -> Coroutine[Any, Any, None]:
+        from config import running
+
+        return running.serve_agents(settings, port)
+
+    _start(work)
 
 
 class _one_line:
@@ -90,15 +109,15 @@ class _one_line:
             raise typer.Exit(1)
 
 
-def _start(work: Any) -> None:
+def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:
+    """Settings first: a wrong one is told before the heavy imports."""
     from config import logs
     from config.settings import read
 
     with _one_line():
         settings = read()
         logs.set_up(settings.log_level)
-        main: Coroutine[Any, Any, None] = work(settings)
-        asyncio.run(main)
+        asyncio.run(work(settings))
 
 
 def main() -> None:
