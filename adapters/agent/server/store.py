@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.agent import frames
@@ -47,11 +47,16 @@ class Store:
         return session_id
 
     async def session(self, session_id: str, tenant: str) -> SessionRow | None:
-        """None also for a session of somebody else."""
+        """None also for a session of somebody else. What is kept and not begun yet counts as processing."""
         query = select(sessions.c.agent, sessions.c.status).filter_by(id=session_id, tenant=tenant)
         async with self.database.reading() as db:
             row = (await db.execute(query)).one_or_none()
-        return SessionRow(session_id, row.agent, AgentStatus(row.status)) if row else None
+            if row is None:
+                return None
+            status = AgentStatus(row.status)
+            waits = status is AgentStatus.IDLE and await _has_waiting(db, session_id)
+            answered = status is AgentStatus.AWAITING_APPROVAL and not await has_pending(db, session_id)
+        return SessionRow(session_id, row.agent, AgentStatus.PROCESSING if waits or answered else status)
 
     async def messages(self, session_id: str) -> Sequence[Frame]:
         query = select(messages).filter_by(session_id=session_id).order_by(messages.c.seq)
@@ -98,8 +103,7 @@ class Store:
         return None
 
     async def _claim_post(self, db: AsyncConnection, row: Mapping[str, Any]) -> Turn | None:
-        waiting = select(posts).filter_by(session_id=row["id"], state="waiting").order_by(posts.c.seq).limit(1)
-        post = (await db.execute(waiting)).mappings().one_or_none()
+        post = (await db.execute(_waiting(row["id"]))).mappings().one_or_none()
         if post is None:
             return None
         await db.execute(update(posts).filter_by(seq=post["seq"]).values(state="taken"))
@@ -190,3 +194,11 @@ async def _locked(db: AsyncConnection, session_id: str) -> Mapping[str, Any] | N
     """The session's row, ours until the transaction ends; SQLite has but one writer anyway."""
     row = (await db.execute(select(sessions).filter_by(id=session_id).with_for_update())).one_or_none()
     return row._asdict() if row else None
+
+
+def _waiting(session_id: str) -> Select[Any]:
+    return select(posts).filter_by(session_id=session_id, state="waiting").order_by(posts.c.seq).limit(1)
+
+
+async def _has_waiting(db: AsyncConnection, session_id: str) -> bool:
+    return (await db.execute(_waiting(session_id))).first() is not None
