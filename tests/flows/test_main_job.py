@@ -161,3 +161,15 @@ async def test_a_reason_cannot_pass_for_nobody_having_decided(town: Town) -> Non
     await town.ana.denies(await town.card(), "UNANSWERED: ha")
 
     assert "nobody" not in (await town.alice.gets(2))[1].lower()
+
+
+async def test_after_a_long_silence_a_new_session_opens(town: Town) -> None:
+    await town.alice.texts("My name is Alice and I live in Boston.")
+    await town.alice.gets(1)
+    first = (await rows(town.store, "conversations"))[0]["session_id"]
+
+    town.clock.passes(timedelta(days=31))
+    await town.alice.texts("What did I just tell you about myself?")
+
+    assert "Boston" not in (await town.alice.gets(2))[1]
+    assert [row["session_id"] == first for row in await rows(town.store, "conversations")] == [False]
