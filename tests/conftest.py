@@ -1,17 +1,16 @@
 """What many tests stand on: scratch databases of both kinds, and a gateway with people around it."""
 
 import os
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from config import schema
 from tests.helpers.clock import Clock
+from tests.helpers.databases import scratch
 from tests.helpers.town import Town, Under
 
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -33,11 +32,9 @@ def postgres() -> str:
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
     """A migrated database that each test's own is copied from."""
-    name = f"gatehouse_{uuid.uuid4().hex[:12]}"
-    _admin(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    schema.migrate(_beside(postgres, name))
-    yield name
-    _admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with scratch(postgres) as url:
+        schema.migrate(url)
+        yield url.rpartition("/")[2]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -48,12 +45,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         schema.migrate(url)
         yield url
         return
-    postgres, template = request.getfixturevalue("postgres"), request.getfixturevalue("template")
-    name = f"gatehouse_{uuid.uuid4().hex[:12]}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    _admin(postgres, copy)
-    yield _beside(postgres, name)
-    _admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with scratch(request.getfixturevalue("postgres"), template=request.getfixturevalue("template")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -84,12 +77,3 @@ def under(database_url: str, tmp_path: Path, clock: Clock) -> Under:
             await town.close()
 
     return opened
-
-
-def _admin(url: str, statement: sql.Composed) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)
-
-
-def _beside(url: str, name: str) -> str:
-    return url.rpartition("/")[0] + "/" + name

@@ -1,12 +1,9 @@
 """The schema's history on both databases: up, down and up again, and what is said when it cannot be."""
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-import psycopg
 import pytest
 import sqlalchemy
 from alembic import command
@@ -17,34 +14,25 @@ from sqlalchemy.engine import Connection
 from config import schema
 from gateway.errors import ConfigError
 from gateway.store import database_url
+from tests.helpers.databases import scratch
 
-POSTGRES = os.environ.get("TEST_DATABASE_URL") or "postgresql://postgres@127.0.0.1:5432/postgres"
 HEAD = "0002"
 
 T = TypeVar("T")
 
 
 @pytest.fixture
-def postgres() -> Iterator[str]:
+def empty(postgres: str) -> Iterator[str]:
     """A database of our own, for this test only."""
-    name = f"schema_test_{secrets.token_hex(4)}"
-    try:
-        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL ({type(error).__name__})")
-    with admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        yield POSTGRES.rpartition("/")[0] + f"/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with scratch(postgres) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'gateway.db'}"
-    return str(request.getfixturevalue("postgres"))
+    return str(request.getfixturevalue("empty"))
 
 
 def with_alembic(url: str, do: Callable[[Config, Connection], T]) -> T:

@@ -1,7 +1,5 @@
 """A real embedded server on a real port, and the databases it can stand on."""
 
-import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,8 +10,7 @@ from adapters.agent.client import AgentClient
 from adapters.agent.server.app import ServerSettings
 from tests.adapters.agent.wire import Wire, wired
 from tests.adapters.agent.world import AGENTS, client_of, serving
-
-POSTGRES = os.environ.get("TEST_DATABASE_URL") or "postgresql://postgres@127.0.0.1:5432/postgres"
+from tests.helpers.databases import scratch
 
 
 @pytest.fixture
@@ -34,19 +31,10 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerS
 
 
 @pytest.fixture(scope="session")
-def scratch_postgres() -> Iterator[str]:
+def scratch_postgres(postgres: str) -> Iterator[str]:
     """A database of our own, for this test run only."""
-    name = f"agent_test_{secrets.token_hex(4)}"
-    try:
-        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL ({type(error).__name__})")
-    with admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        yield POSTGRES.rpartition("/")[0] + f"/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with scratch(postgres) as url:
+        yield url
 
 
 @pytest.fixture
