@@ -58,8 +58,3 @@ def test_the_examples_of_the_policy_page_can_be_read() -> None:
 
     assert policy.read(whole).routes
     assert policy.read((ROOT / "config/gateway.toml").read_text()).routes
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_documents_name_no_registry(page: Path) -> None:
-    assert not re.search(r"pypi|pythonhosted|npmjs", page.read_text(), re.IGNORECASE)
