@@ -228,7 +228,7 @@ class Approvals:
                 log.exception("approval %s could not be ended", approval_id)
 
     async def abandon(self, tx: Tx, turn_id: int, why: str) -> None:
-        """The turn ended without them: what is open is withdrawn, what was decided is shown as not carried out."""
+        """The turn ended without them: what is open is withdrawn, what was decided is shown as not confirmed."""
         for row in await requests.of_turn(tx.db, turn_id):
             if row.applied:
                 continue

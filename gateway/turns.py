@@ -111,9 +111,7 @@ class Turns:
         return route.agent, conversation.session_id
 
     async def _in_new_session(self, lane: Lane, turn: TurnRow) -> TurnRow:
-        log.warning(
-            "conversation %s: the platform no longer knows its session; a new one is opened", lane.conversation_id
-        )
+        log.warning("conversation %s: its session is gone or stuck; a new one is opened", lane.conversation_id)
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
         session_id = await self._platform.open_session(conversation.agent)
 
