@@ -22,7 +22,7 @@ from gateway import policy as policies
 from gateway.errors import ConfigError
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Clock
-from gateway.store import database_url, sendings
+from gateway.store import database_url, leases
 from gateway.work.local import only_engine, sqlite_path
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ async def live(
         parts_of = wiring.build(settings, policy, platform, public_url=public_url, sandbox=sandbox, clock=clock)
         parts = await stack.enter_async_context(parts_of)
         if parts.store.on_sqlite:
-            await parts.store.write(sendings.drop_all_leases)  # the lock file says that nobody else is at work
+            await parts.store.write(leases.drop_all)  # the lock file says that nobody else is at work
         closing = asyncio.Event()
         # Left in this order: the door is closed, then what runs may end.
         working = await stack.enter_async_context(contextlib.AsyncExitStack())
@@ -109,7 +109,7 @@ async def web(settings: Settings) -> None:
     stop = stopped_by_signal()
     listening = bind(settings.bind or "0.0.0.0", settings.port)  # noqa: S104 - the platform's router must reach it
     platform = AgentClient(settings.agent_platform() or AgentSettings(url="http://127.0.0.1:1/v1"))
-    parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url)
+    parts_of = wiring.build(settings, policy, platform, public_url=settings.public_url, runs_engine=False)
     async with contextlib.aclosing(platform), parts_of as parts, serving(parts.app, listening) as door:
         log.info("web: ready on port %s", listening.getsockname()[1])
         await first_of(stop, door)
@@ -160,7 +160,13 @@ def _agent_app(settings: Settings) -> Starlette:
         url = settings.database_url
     schema.reachable(url, "AGENT_SERVER__DATABASE_URL")
     return agent_server.build(
-        agent_server.ServerSettings(agents_dir=AGENTS, database_url=url, api_key=settings.agent.api_key)
+        agent_server.ServerSettings(
+            agents_dir=AGENTS,
+            database_url=url,
+            direct_url=settings.database_direct_url if url == settings.database_url else "",
+            pool_size=settings.agent_server_pool,
+            api_key=settings.agent.api_key,
+        )
     )
 
 

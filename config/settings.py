@@ -11,11 +11,13 @@ from adapters.agent.client import AgentSettings
 from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
+from gateway.store import database_url
 
 NOT_BUILT_YET = {
     *("SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SLACK__APP_TOKEN", "SMS__SHARED_KEY"),
     *("MODEL__API_KEY", "MODEL__BASE_URL", "MODEL__NAME"),
 }
+SHORTEST_KEY = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -51,19 +53,35 @@ class ModelVariables(_Group):
         return provider
 
 
+class OpsVariables(_Group):
+    token: SecretStr | None = None
+
+    @field_validator("token")
+    @classmethod
+    def long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token) < SHORTEST_KEY:
+            raise ValueError(f"it is too short: set it to a random text of at least {SHORTEST_KEY} characters")
+        return token
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="ignore")
 
     database_url: str = "sqlite:///var/gateway.db"
+    database_direct_url: str = ""
+    database_pool: int = Field(default=5, ge=2)
+    secret_key: SecretStr | None = None
     public_url: str = ""
     port: int = Field(default=8000, ge=0, le=65535)
     bind: str = ""
     gateway_config: Path = Path("config/gateway.toml")
     log_level: str = "INFO"
+    log_format: str = "plain"
     turn_slots: int = Field(default=50, ge=1)
     agent: AgentVariables = AgentVariables()
     agent_server: AgentServerVariables = AgentServerVariables()
     model: ModelVariables = ModelVariables()
+    ops: OpsVariables = OpsVariables()
     slack: SlackSettings | None = None
     sms: SmsSettings | None = None
 
@@ -73,6 +91,23 @@ class Settings(BaseSettings):
         if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("set it to DEBUG, INFO, WARNING or ERROR")
         return level.upper()
+
+    @field_validator("log_format")
+    @classmethod
+    def known_format(cls, form: str) -> str:
+        if form.lower() not in ("plain", "json"):
+            raise ValueError("set it to plain or json")
+        return form.lower()
+
+    @property
+    def engine_pool(self) -> int:
+        """Of the connections that carry jobs."""
+        return -(-self.database_pool // 3)
+
+    @property
+    def agent_server_pool(self) -> int:
+        """Of the embedded agent server's, when it shares the database."""
+        return -(-self.database_pool // 2)
 
     @property
     def has_channel(self) -> bool:
@@ -100,7 +135,8 @@ def read() -> Settings:
         raise ConfigError(_no_variable(group[1].upper() if group else "a variable")) from error
     if settings.has_channel:
         _check_public(settings.public_url)
-    return settings
+        _check_secret(settings.secret_key)
+    return _on_a_dyno(settings) if os.environ.get("DYNO") else settings
 
 
 def in_folder(folder: Path) -> Settings:
@@ -126,6 +162,32 @@ def _explain(error: ValidationError) -> str:
 
 def _no_variable(group: str) -> str:
     return f"{group} is not a variable but the beginning of several: unset it, and set {group}__... (docs/settings.md)"
+
+
+def _on_a_dyno(settings: Settings) -> Settings:
+    """Heroku's disk is thrown away with the dyno, and its PostgreSQL speaks TLS alone."""
+    url = database_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        raise ConfigError(
+            "DATABASE_URL is SQLite, and a dyno's disk is thrown away: add Heroku Postgres, which sets DATABASE_URL"
+        )
+    addresses = {name: _encrypted(getattr(settings, name)) for name in ("database_url", "database_direct_url")}
+    return settings.model_copy(update=addresses)
+
+
+def _encrypted(address: str) -> str:
+    if not address or "sslmode" in (url := database_url(address)).query:
+        return address
+    return url.update_query_dict({"sslmode": "require"}).render_as_string(hide_password=False)
+
+
+def _check_secret(key: SecretStr | None) -> None:
+    keys = [one.strip() for one in key.get_secret_value().split(",")] if key else []
+    if not keys or min(len(one) for one in keys) < SHORTEST_KEY:
+        raise ConfigError(
+            f"SECRET_KEY is {'too short' if keys else 'not set'}: set it to a long random text, such as that of "
+            '`python3 -c "import secrets; print(secrets.token_urlsafe(32))"`'
+        )
 
 
 def _check_public(url: str) -> None:

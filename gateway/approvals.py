@@ -1,6 +1,5 @@
 """Approval requests: opened, decided once, expired. `decide` is the one primitive that every surface uses."""
 
-import hashlib
 import json
 import logging
 import secrets
@@ -8,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import rfc8785
 from pydantic import TypeAdapter
 
-from gateway import audit
+from gateway import audit, context
+from gateway.digests import canonical, digest_of
 from gateway.events import (
     ApprovalAsked,
     ApprovalExpired,
@@ -28,7 +27,7 @@ from gateway.events import (
 from gateway.outbox import Outbox
 from gateway.policy import Policy, place
 from gateway.ports import Clock, Decision, Engine
-from gateway.store import Store, Tx, lanes, requests, sendings, timers
+from gateway.store import Store, Tx, arrivals, lanes, pauses, requests, sendings, timers
 from gateway.store.columns import storable
 from gateway.store.tables import ApprovalRow, ConversationRow
 from gateway.words import Words
@@ -37,18 +36,6 @@ log = logging.getLogger(__name__)
 
 _views = TypeAdapter(ApprovalView)
 STATES = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.DENY: ApprovalState.DENIED}
-
-
-def canonical(value: Any) -> str:
-    """One text for one value: RFC 8785 where it can say it, else sorted JSON (an integer past 2^53)."""
-    try:
-        return rfc8785.dumps(value).decode()
-    except rfc8785.CanonicalizationError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest_of(tool: str, arguments: dict[str, Any] | None) -> str:
-    return hashlib.sha256(canonical({"tool": tool, "arguments": arguments}).encode("utf-8", "replace")).hexdigest()
 
 
 def view_of(row: ApprovalRow) -> ApprovalView:
@@ -149,10 +136,11 @@ class Approvals:
         self, approval_id: str, who: Identity, verdict: Verdict, *, reason: str = "", digest: str = "", via: str
     ) -> Decision:
         """Decide once: who may, still pending, digest equal, vote, audit and control event in one transaction."""
-        decision = await self._store.write(
-            lambda tx: self._decide(tx, approval_id, who, verdict, storable(reason.strip()), digest, via)
-        )
-        log.info("approval %s: %s by %s via %s", approval_id, decision.result, audit.pseudonym(who), via)
+        with context.about(approval=approval_id):
+            decision = await self._store.write_patiently(
+                lambda tx: self._decide(tx, approval_id, who, verdict, storable(reason.strip()), digest, via)
+            )
+            log.info("%s by %s via %s", decision.result, audit.pseudonym(who), via)
         return decision
 
     async def _decide(
@@ -170,6 +158,8 @@ class Approvals:
         if row.expires_at <= now:
             await self.expire(tx, row.id, self._words.unanswered)
             return Decision(result="already", approval=view_of(await self._fresh(tx, row.id)))
+        if verdict is Verdict.APPROVE and await pauses.approving(tx.db):
+            return Decision(result="paused", approval=view_of(row))
         if digest and not secrets.compare_digest(digest, row.digest):
             return Decision(result="changed", approval=view_of(row))
         if verdict is Verdict.DENY and not reason and view_of(row).reason_required:
@@ -244,11 +234,11 @@ class Approvals:
         await timers.finish(tx, "expiry", approval_id, now)
         payload = lane_events.dump_json(event).decode()
         key = f"settled:{approval_id}"
-        await lanes.append(
+        await arrivals.append(
             tx, row.conversation_id, kind=event.kind, event_key=key, payload=payload, now=now, control=True
         )
         await self.show(tx, row, stage="settled")
-        await self._engine.wake(tx, row.conversation_id)
+        await self._engine.wake(tx, row.conversation_id, control=True)
 
     # --- shown ---------------------------------------------------------------------------------------------
 

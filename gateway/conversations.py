@@ -1,22 +1,22 @@
 """A conversation's events, one at a time and in order. Owns retries and what the customer hears meanwhile."""
 
 import asyncio
-import json
 import logging
 from datetime import timedelta
 from typing import assert_never
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from gateway import context, stop
+from gateway.endings import Endings
 from gateway.errors import AgentRefused, GiveUp, LaneLost, TryLater
-from gateway.events import ApprovalExpired, DecisionGiven, MessageReceived, Say, ThreadRef, lane_events
+from gateway.events import ApprovalExpired, DecisionGiven, Interrupted, MessageReceived, Say, ThreadRef, lane_events
 from gateway.outbox import Outbox
-from gateway.ports import Clock
+from gateway.ports import Clock, Engine
 from gateway.retry import pause
-from gateway.store import Store, Tx, lanes
-from gateway.store.lanes import Lane
+from gateway.store import Store, Tx, arrivals, lanes
+from gateway.store.lanes import Lane, Standing
+from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import ConversationRow, InboxRow
 from gateway.turns import Turns
 from gateway.words import Words
@@ -26,34 +26,71 @@ log = logging.getLogger(__name__)
 LATE_AFTER = timedelta(seconds=15)  # of failing: the sender is told, once an outage
 PATIENCE = timedelta(hours=24)  # of failing: the event is set aside
 PATIENCE_REFUSED = timedelta(minutes=10)  # with a platform that does not take a decision
-DATABASE_AWAY = (OSError, TimeoutError, OperationalError, InterfaceError, PoolTimeout)
+SETTLED = "settled"  # how the key of a decision or an expiry begins; the approval's id follows
 FAULTS = 5  # an event that trips our own code this often is set aside
+
+
+Ahead = tuple[InboxRow | None, Standing, bool]
+"""A lane's next event, how it stands, and whether somebody waits in it without having been told."""
 
 
 class Conversations:
     def __init__(
-        self, store: Store, turns: Turns, outbox: Outbox, clock: Clock, words: Words, *, stopping: asyncio.Event
+        self,
+        store: Store,
+        engine: Engine,
+        turns: Turns,
+        endings: Endings,
+        outbox: Outbox,
+        clock: Clock,
+        words: Words,
+        *,
+        stopping: asyncio.Event,
     ) -> None:
         """No event is begun once `stopping`; what is left waits for the next start."""
         self._stopping = stopping
         self._store = store
+        self._engine = engine
         self._turns = turns
+        self._endings = endings
         self._outbox = outbox
         self._clock = clock
         self._words = words
 
-    async def drain(self, conversation_id: int) -> None:
-        """Own the lane and do what is due in it. Returns when nothing is, or another owner took over."""
-        row, unheld = await self._look(conversation_id)
-        if row is None and not unheld:
-            return
-        lane = await self._store.write(lambda tx: lanes.claim(tx, conversation_id))
+    async def drain(self, conversation_id: int, *, control: bool = False) -> None:
+        """Own the lane and do what is due in it; with `control`, leave messages to another drain.
+
+        Returns when nothing is due, or another owner took over.
+        """
+        lane, (row, standing, untold) = await self._store.write(lambda tx: self._claim(tx, conversation_id, control))
         try:
-            while not self._stopping.is_set() and (row := (await self._look(conversation_id))[0]) is not None:
+            while row is not None and not self._stopping.is_set():
                 await self._one(lane, row)
-            await self._hold_back(lane)
+                row, standing, untold = await self._store.read(lambda db: self._look(db, conversation_id, control))
+            if untold:
+                await self._hold_back(lane)
+            if control and standing.ready:
+                await self._store.write(lambda tx: self._hand_over(tx, lane))
         except LaneLost:
-            log.info("conversation %s: another owner took over", conversation_id)
+            log.info("another owner took over")
+
+    async def _claim(self, tx: Tx, conversation_id: int, control: bool) -> tuple[Lane, Ahead]:
+        # The claim comes first: it waits for whoever writes to the conversation now, and then sees what they wrote.
+        lane = await lanes.claim(tx, conversation_id)
+        return lane, await self._look(tx.db, conversation_id, control)
+
+    async def _hand_over(self, tx: Tx, lane: Lane) -> None:
+        """Messages are for a drain of their own."""
+        await lanes.hold(tx, lane)
+        await self._engine.wake(tx, lane.conversation_id)
+
+    async def interrupt(self, conversation_id: int, *, by: str) -> bool:
+        """Stop the turn that runs, wherever it does; the lane goes on with what is next. False: none ran.
+
+        The rows forget the turn at once: nothing its owner still learns can be written. Twice is safe.
+        """
+        now = self._clock()
+        return await self._store.write(lambda tx: stop.interrupt(tx, self._engine, conversation_id, by=by, now=now))
 
     async def receive(self, lane: Lane, row: InboxRow) -> None:
         event = lane_events.validate_json(row.payload)
@@ -62,38 +99,38 @@ class Conversations:
                 await self._turns.answer(lane, row, event)
             case DecisionGiven() | ApprovalExpired():
                 await self._turns.resume(lane, row, event.approval_id)
+            case Interrupted():
+                await self._endings.interrupted(lane, row, by=event.by)
             case _:
                 assert_never(event)
 
     # --- one after the other -------------------------------------------------------------------------------
 
-    async def _look(self, conversation_id: int) -> tuple[InboxRow | None, bool]:
-        """The lane's next event, and whether somebody waits behind a parked turn without having been told."""
-
-        async def question(db: AsyncSession) -> tuple[InboxRow | None, bool]:
-            conversation = await lanes.conversation(db, conversation_id)
-            row = await lanes.next_event(db, conversation, self._clock())
-            waiting = row is None and conversation.parked_turn_id is not None
-            return row, waiting and await lanes.unheld(db, conversation_id)
-
-        return await self._store.read(question)
+    async def _look(self, db: AsyncSession, conversation_id: int, control: bool) -> Ahead:
+        standing, row = await lanes.next_up(db, conversation_id, self._clock(), control_only=control)
+        waiting = row is None and standing.held_by is not None
+        return row, standing, waiting and await arrivals.unheld(db, conversation_id)
 
     async def _hold_back(self, lane: Lane) -> None:
-        """Tell the customer, once a park, that what they wrote meanwhile is kept."""
-        if not (await self._look(lane.conversation_id))[1]:
-            return
+        """Tell the customer, once a hold, that what they wrote meanwhile is kept."""
 
         async def deed(tx: Tx) -> None:
             await lanes.hold(tx, lane)
-            await lanes.mark_held(tx, lane.conversation_id)
-            conversation = await lanes.conversation(tx.db, lane.conversation_id)
-            await self._say(
-                tx, conversation, self._words.held, key=f"held:{conversation.id}:{conversation.parked_turn_id}"
-            )
+            standing = await lanes.standing(tx.db, lane.conversation_id)
+            if standing.held_by is None:
+                return
+            await arrivals.mark_held(tx, lane.conversation_id)
+            text = self._words.held if standing.pause_id is None else self._words.paused
+            key = f"held:{lane.conversation_id}:{standing.held_by}"
+            await self._say(tx, standing.conversation, text, key=key)
 
         await self._store.write(deed)
 
     async def _one(self, lane: Lane, row: InboxRow) -> None:
+        with context.about(conversation=lane.conversation_id, event=row.id):
+            await self._try(lane, row)
+
+    async def _try(self, lane: Lane, row: InboxRow) -> None:
         try:
             await self.receive(lane, row)
         except LaneLost:
@@ -111,7 +148,7 @@ class Conversations:
             await self._later(lane, row, type(error).__name__, alarm)
         except Exception as error:
             # A bug, or a row we cannot read: it must not block the conversation for ever.
-            log.exception("event %s of conversation %s", row.id, lane.conversation_id)
+            log.exception("an event trips our own code")
             if row.faults + 1 >= FAULTS:
                 await self._give_up(lane, row, f"{type(error).__name__} in our own code; see the log")
             else:
@@ -138,7 +175,7 @@ class Conversations:
         async def deed(tx: Tx) -> None:
             await lanes.hold(tx, lane)
             not_before = now + pause(row.attempts, asked_for=asked_for)
-            await lanes.try_later(tx, row, now=now, not_before=not_before, error=why, fault=fault)
+            await arrivals.try_later(tx, row, now=now, not_before=not_before, error=why, fault=fault)
             if failing > LATE_AFTER:
                 conversation = await lanes.conversation(tx.db, lane.conversation_id)
                 # Once an outage: the time changes only when a turn ends.
@@ -147,11 +184,12 @@ class Conversations:
                 await self._outbox.alert(tx, *alarm)
 
         await self._store.write(deed)
-        log.warning("event %s of conversation %s waits for another try: %s", row.id, lane.conversation_id, why)
+        log.warning("the event waits for another try: %s", why)
 
     async def _give_up(self, lane: Lane, row: InboxRow, why: str) -> None:
-        approval_id = json.loads(row.payload).get("approval_id") if row.control else None
-        await self._turns.give_up(lane, row, why, approval_id=approval_id)
+        # Its key, not its payload: a row that nobody can read is set aside like any other.
+        name, _, approval_id = row.event_key.partition(":")
+        await self._endings.give_up(lane, row, why, approval_id=approval_id if name == SETTLED else None)
 
     async def _say(self, tx: Tx, conversation: ConversationRow, text: str, *, key: str) -> None:
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)

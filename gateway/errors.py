@@ -7,11 +7,14 @@ GatewayError
 │   ├── Unreadable       400  not a body we can read
 │   └── TooLarge         413
 ├── TryLater             the same call may succeed later; has .retry_after (seconds or None)
-│   └── AgentUnavailable the agent platform did not answer, or the line to it was lost
+│   ├── AgentUnavailable the agent platform did not answer, or the line to it was lost
+│   ├── KeyRefused       the carrier does not take our credentials: operations are told, and it is tried again
+│   └── DatabaseAway     the database did not answer in time: the platform is told 503
 ├── GiveUp               the same call will never succeed
 │   ├── WillNeverArrive  the carrier will not deliver this message: tell operations
 │   ├── AgentRefused     the platform said no for good (bad key, unknown agent)
 │   └── SessionGone      the platform no longer knows the session
+├── Capped               a limit of the policy is reached: tell the sender once, and go on
 ├── Uncertain            the carrier may or may not have taken the message: look it up before one more try
 ├── Unknowable           the carrier cannot tell whether it took the message
 ├── LaneLost             somebody else owns the conversation now: stop at once, write nothing
@@ -53,6 +56,14 @@ class AgentUnavailable(TryLater):
     pass
 
 
+class KeyRefused(TryLater):
+    pass
+
+
+class DatabaseAway(TryLater):
+    pass
+
+
 class GiveUp(GatewayError):
     pass
 
@@ -66,6 +77,10 @@ class AgentRefused(GiveUp):
 
 
 class SessionGone(GiveUp):
+    pass
+
+
+class Capped(GatewayError):
     pass
 
 

@@ -67,6 +67,7 @@ class MessageReceived:
     media: tuple[MediaRef, ...] = ()
     own_account: bool = True  #: False: an account nobody configured; only a route that names it takes it
     addressed: bool = True  #: False: taken only when the thread already has a conversation
+    sent_at: datetime | None = None  #: by the platform's clock, where it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,14 @@ class ApprovalExpired:
 
     kind: Literal["expired"] = "expired"
     approval_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """Somebody stopped the turn that runs. Written by `Conversations.interrupt` alone."""
+
+    kind: Literal["interrupted"] = "interrupted"
+    by: str
 
 
 class Delivery(StrEnum):
@@ -104,7 +113,7 @@ class DeliveryReported:
     error: str = ""
 
 
-LaneEvent = MessageReceived | DecisionGiven | ApprovalExpired
+LaneEvent = MessageReceived | DecisionGiven | ApprovalExpired | Interrupted
 """What a conversation's lane holds; `Conversations.receive` matches it, closed."""
 
 
@@ -156,6 +165,7 @@ class Receipt:
     """What the carrier gave us for a message: `provider_id` is opaque outside its adapter."""
 
     provider_id: str
+    segments: int = 0  #: what the carrier counts and charges, where it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +233,7 @@ class Replied:
 
     message_id: str
     text: str
+    tokens: int = 0  #: what the turn used, in and out, where the platform says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +259,7 @@ class TurnFailed:
 
     message_id: str
     error: str
+    resumable: bool = False  #: the platform was stopped before any tool ran: the same post, under its key, runs again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

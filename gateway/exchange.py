@@ -5,7 +5,8 @@ After a lost line or a crash the history tells what already happened, so nothing
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from gateway.errors import AgentRefused, AgentUnavailable, SessionGone
 from gateway.events import (
@@ -24,6 +25,7 @@ from gateway.ports import AgentLine
 TURN_TIMEOUT_S = 600.0
 CLEAR_TIMEOUT_S = 60.0  # for what is left of a turn that was given up; then the session is left to itself
 IDLE_GRACE_S = 10.0  # an acknowledged post that the platform has not begun yet
+MAX_STOPS = 5  # of one post; then it may be the post itself that stops the platform
 
 Look = Callable[[], Awaitable[None]]
 """Raises `LaneLost` when the conversation has another owner: a post cannot be fenced, so it is preceded by a look."""
@@ -57,18 +59,20 @@ class Post:
 
 
 async def post(line: AgentLine, what: Post, look: Look) -> Outcome:
-    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`, and `SessionGone` when it is of no use."""
-    if not what.first_try:
-        since = after_post(await line.history(), what)
-        if since is not None:
-            return await _go_on(line, since)
-    await _clear_the_way(line, look)
-    await look()
-    try:
-        await line.post(what.text, client_message_id=what.key)
-    except AgentRefused as error:
-        return NotTaken(str(error))
-    return await _listen(line, {})
+    """Post unless an earlier try did, and listen. Raises `AgentUnavailable`, and `SessionGone` when it is of no use.
+
+    `AgentUnavailable` also when the platform was stopped before anything came of the post: the next try posts it again.
+    """
+    since = None if what.first_try else after_post(await line.history(), what)
+    if since is None:
+        outcome = await _post(line, what, look)
+    elif stops := _only_stops(since):
+        outcome = await _post_again(line, what, look, stops)
+    else:
+        outcome = await _go_on(line, since)
+    if isinstance(outcome, TurnFailed) and outcome.resumable:
+        raise AgentUnavailable("the agent server stopped in the middle of the turn")
+    return outcome
 
 
 async def answer(line: AgentLine, answers: Sequence[tuple[str, Answer]], what: Post, look: Look) -> Outcome:
@@ -104,6 +108,30 @@ def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryE
     return rest[:following]
 
 
+async def _post(line: AgentLine, what: Post, look: Look) -> Outcome:
+    await _clear_the_way(line, look)
+    await look()
+    try:
+        await line.post(what.text, client_message_id=what.key)
+    except AgentRefused as error:
+        return NotTaken(str(error))
+    return await _listen(line, {})
+
+
+async def _post_again(line: AgentLine, what: Post, look: Look, stops: Sequence[TurnFailed]) -> Outcome:
+    """The platform knows the post by its key: it runs it again, and takes no second message."""
+    if len(stops) >= MAX_STOPS:
+        return replace(stops[-1], resumable=False)
+    if line.status is not AgentStatus.PROCESSING:  # where it works, an earlier try has posted again
+        await _clear_the_way(line, look)
+    await look()
+    try:
+        await line.post(what.text, client_message_id=what.key)
+    except AgentRefused as error:
+        return TurnFailed(message_id=stops[-1].message_id, error=str(error))
+    return await _listen(line, {}, known={stop.message_id for stop in stops})
+
+
 async def _go_on(line: AgentLine, since: Sequence[HistoryEntry]) -> Outcome:
     if (ended := _ended(since)) is not None:
         return ended
@@ -131,7 +159,24 @@ async def _clear_the_way(line: AgentLine, look: Look) -> None:
 
 
 def _ended(since: Sequence[HistoryEntry]) -> Replied | TurnFailed | None:
-    return next((entry for entry in since if isinstance(entry, Replied | TurnFailed)), None)
+    """A resumable failure is an end only where it is the last word: what follows it is another run's."""
+    for at, entry in enumerate(since, 1):
+        if _is_stop(entry):
+            if at == len(since):
+                return replace(entry, resumable=False)  # something came before it: it is not for posting again
+        elif isinstance(entry, Replied | TurnFailed):
+            return entry
+    return None
+
+
+def _only_stops(since: Sequence[HistoryEntry]) -> Sequence[TurnFailed]:
+    """The resumable failures after a post, when nothing else came of it."""
+    stops = [entry for entry in since if _is_stop(entry)]
+    return stops if len(stops) == len(since) else ()
+
+
+def _is_stop(entry: HistoryEntry) -> TypeGuard[TurnFailed]:
+    return isinstance(entry, TurnFailed) and entry.resumable
 
 
 async def _listen(
@@ -152,7 +197,7 @@ async def _until_ended(line: AgentLine, asked: dict[str, ApprovalAsked], known: 
     working = False
     async for event in line.events():
         match event:
-            case Replied() | TurnFailed():
+            case Replied() | TurnFailed() if event.message_id not in known:
                 return event
             case ApprovalAsked() if event.message_id not in known:
                 asked[event.message_id] = event

@@ -9,7 +9,7 @@ from gateway.events import DeliveryReported, MessageReceived, lane_events
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
-from gateway.store import Store, Tx, lanes
+from gateway.store import Store, Tx, arrivals, lanes
 from gateway.store.columns import storable
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Inbox:
 
     async def add(self, event: MessageReceived) -> Added:
         event = _clean(event)
-        added = await self._store.write(lambda tx: self._add(tx, event))
+        added = await self._store.write_patiently(lambda tx: self._add(tx, event))
         log.info("event %s on %s: %s", event.event_id, event.thread.channel, added)
         return added
 
@@ -37,28 +37,32 @@ class Inbox:
 
     async def _add(self, tx: Tx, event: MessageReceived) -> Added:
         channel, now = event.thread.channel, self._clock()
-        event_key, message_key = f"{channel}:{event.event_id}", f"{channel}:{event.message_id}"
-        if await lanes.seen_before(tx.db, event_key, message_key):
-            return Added.DUPLICATE
-        known = await lanes.find(tx.db, event.thread)
-        if known is None and not event.addressed:
-            return Added.IGNORED
-        payload = lane_events.dump_json(event).decode()
         kept: dict[str, Any] = {
             "kind": event.kind,
-            "event_key": event_key,
-            "message_key": message_key,
-            "payload": payload,
+            "event_key": f"{channel}:{event.event_id}",
+            "message_key": f"{channel}:{event.message_id}",
+            "payload": lane_events.dump_json(event).decode(),
+            "now": now,
         }
         route = self._policy.route_for(event)
         if route is None:
-            new = await lanes.keep_unrouted(tx, **kept, now=now)
-            return Added.NO_ROUTE if new else Added.DUPLICATE
-        conversation_id = known.id if known else await lanes.open_thread(tx, event.thread, route.agent, now)
-        if await lanes.append(tx, conversation_id, **kept, now=now) is None:
+            return await self._unrouted(tx, event, kept)
+        place = await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
+        if place is None and not event.addressed:
+            return Added.IGNORED
+        if place is None:
+            await lanes.open_thread(tx, event.thread, route.agent, now)
+            place = await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
+        assert place is not None
+        if place.inbox_id is None:
             return Added.DUPLICATE
-        await self._engine.wake(tx, conversation_id)
+        await self._engine.wake(tx, place.conversation_id)
         return Added.KEPT
+
+    async def _unrouted(self, tx: Tx, event: MessageReceived, kept: dict[str, Any]) -> Added:
+        if not event.addressed and await lanes.find(tx.db, event.thread) is None:
+            return Added.IGNORED
+        return Added.NO_ROUTE if await arrivals.keep_unrouted(tx, **kept) else Added.DUPLICATE
 
 
 def _clean(event: MessageReceived) -> MessageReceived:

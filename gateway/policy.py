@@ -54,6 +54,13 @@ class Route(_Words):
     account: str = "*"
     agent: str = Field(min_length=1)
     session_idle: Duration = timedelta(days=30)
+    turns_per_day: int | None = Field(default=None, ge=1)
+    sender_turns_per_day: int | None = Field(default=None, ge=1)
+
+    @property
+    def name(self) -> str:
+        """The same for the same words, for counting."""
+        return f"{self.channel}/{self.account}/{self.agent}"
 
     def takes(self, event: MessageReceived) -> bool:
         named = self.account == event.thread.account
@@ -147,6 +154,7 @@ class _Approvals(_Words):
 
 class _Operations(_Words):
     alerts: tuple[str, ...] = ()
+    late_after: Duration = timedelta(minutes=15)
 
     @field_validator("alerts")
     @classmethod

@@ -6,7 +6,7 @@ Protocols only. A member is here because the core must choose; how a thing looks
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -75,7 +75,7 @@ class InboxDoor(Protocol):
 class Decision:
     """The answer to somebody who tried to decide. `approval` is None unless they may see the request."""
 
-    result: Literal["decided", "already", "not_allowed", "unknown", "changed", "reason_required"]
+    result: Literal["decided", "already", "not_allowed", "unknown", "changed", "reason_required", "paused"]
     approval: ApprovalView | None = None
 
 
@@ -106,6 +106,22 @@ class Door(Protocol):
 # --- what the core needs from a channel --------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a lane's carrier bears: one message in `every`, and at most `burst` at once after a silence."""
+
+    every: timedelta
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A message in a carrier's list, and the carrier's ids of what was sent to that person after it."""
+
+    event: MessageReceived
+    followed_by: tuple[str, ...] = ()
+
+
 class Channel(Protocol):
     @property
     def name(self) -> str: ...
@@ -116,11 +132,20 @@ class Channel(Protocol):
     def lane(self, to: ThreadRef) -> str:
         """The queue at the carrier that a message to `to` joins: a Slack channel, a number, a mailbox. Pure."""
 
+    def pace(self, lane: str) -> Pace | None:
+        """How fast a lane may be served, by all processes together; None: as fast as it goes. Pure."""
+
     async def send(self, message: Outbound) -> Receipt:
         """Deliver once. Raises `TryLater`, `WillNeverArrive` or `Uncertain`; the caller owns retries."""
 
     async def find(self, message: Outbound) -> Receipt | None:
         """Did an uncertain send arrive? None: no. Raises `Unknowable` where the carrier cannot tell."""
+
+    async def missed(self, since: datetime) -> Sequence[Missed]:
+        """Messages the carrier has that were sent after `since`, oldest first; what we hold already may be among them.
+
+        Empty where a carrier keeps no list. Raises `TryLater`.
+        """
 
     async def fetch(self, media: MediaRef) -> Blob:
         """The bytes behind an attachment, capped. Raises `TryLater` or `GiveUp`."""
@@ -178,9 +203,18 @@ class AgentPlatform(Protocol):
 class Work(Protocol):
     """What the engine runs. Each is safe to call at any time, for anything, twice."""
 
-    async def drain(self, conversation_id: int) -> None: ...
+    async def drain(self, conversation_id: int, *, control: bool = False) -> None:
+        """`control`: only what need not wait for messages: decisions, expiries, interrupts."""
+
     async def deliver(self, lane: str) -> None: ...
+
     async def sweep(self) -> None: ...
+
+    async def beat(self) -> None:
+        """Each second, whatever else runs: keep what this process holds."""
+
+    async def catch_up(self) -> None:
+        """Now and then: ask carriers for what they could not hand over. May take long; delays nothing else."""
 
     def stop(self) -> None:
         """From now on nothing new is begun; what runs may end."""
@@ -189,14 +223,21 @@ class Work(Protocol):
 class Engine(Protocol):
     """Wakes lanes. Rows own their attempts and their order; a lost wake-up is found by the sweep within a second."""
 
-    async def wake(self, tx: "Tx", conversation_id: int) -> None:
-        """Run `drain` for this conversation once the transaction is committed; one at a time per conversation."""
+    async def wake(self, tx: "Tx", conversation_id: int, *, control: bool = False) -> None:
+        """Run `drain` for this conversation once the transaction is committed; one at a time per conversation.
 
-    async def remind(self, tx: "Tx", conversation_id: int) -> None:
-        """`wake`, unless a wake-up for this conversation is waiting already. For the sweep."""
+        The caller has written to the conversation's row in this transaction.
+        `control` wake-ups have slots of their own and go before those for messages.
+        """
+
+    async def remind(self, tx: "Tx", conversations: Sequence[tuple[int, bool]]) -> None:
+        """`wake` those (conversation, control) that nobody runs or is about to. For the sweep, which comes again."""
 
     async def wake_lane(self, tx: "Tx", lane: str) -> None:
         """Run `deliver` for this lane once the transaction is committed; one at a time per lane."""
+
+    async def abort(self, tx: "Tx", conversation_id: int) -> None:
+        """Cancel the `drain` that runs for this conversation, in whatever process, once this is committed."""
 
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
         """Run work until `stop()` returns; then take nothing new, let what runs finish for a while, cancel the rest."""

@@ -3,35 +3,30 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway import exchange
-from gateway.approvals import Approvals
-from gateway.errors import SessionGone
+from gateway import audit, caps, exchange
+from gateway.endings import Endings
+from gateway.errors import Capped, GiveUp, SessionGone
 from gateway.events import (
     Answer,
     Confirm,
     Deny,
     MessageReceived,
-    Replied,
-    Say,
-    ThreadRef,
-    TurnFailed,
-    lane_events,
 )
-from gateway.exchange import Asked, NotTaken, Outcome, Post
-from gateway.outbox import Outbox
+from gateway.exchange import Outcome, Post
+from gateway.first_word import FirstWord
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Clock
 from gateway.speaker import post_text
 from gateway.store import Store, Tx, lanes, requests, turns
 from gateway.store.lanes import Lane
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, TurnRow
-from gateway.words import Words
 
 log = logging.getLogger(__name__)
+
+CRASHES = 5  # of the process while it worked on one turn; then the event is set aside
 
 
 class Turns:
@@ -39,11 +34,9 @@ class Turns:
         self,
         store: Store,
         platform: AgentPlatform,
-        outbox: Outbox,
-        approvals: Approvals,
+        endings: Endings,
         policy: Policy,
         clock: Clock,
-        words: Words,
         *,
         stopping: asyncio.Event,
         slots: int = 50,
@@ -51,11 +44,9 @@ class Turns:
         """`slots`: how many messages, and how many decisions, are with the agent at once; none once `stopping`."""
         self._store = store
         self._platform = platform
-        self._outbox = outbox
-        self._approvals = approvals
+        self._endings = endings
         self._policy = policy
         self._clock = clock
-        self._words = words
         self._stopping = stopping
         # Two kinds of work, each with slots of its own: slow replies must not delay what somebody decided.
         self._messages, self._decisions = asyncio.Semaphore(slots), asyncio.Semaphore(slots)
@@ -70,22 +61,30 @@ class Turns:
 
     async def _answer(self, lane: Lane, row: InboxRow, event: MessageReceived) -> None:
         turn = await self._store.read(lambda db: turns.for_event(db, row.id))
-        first_try = turn is None
-        if turn is None:
-            turn = await self._begin(lane, row, event)
+        # After a long wait nobody knows what a restored backup has forgotten: then the session's history tells.
+        first_try = turn is None and self._clock() - row.received_at < self._policy.operations.late_after
         try:
-            outcome = await self._post(lane, turn, first_try)
+            turn = await self._begin(lane, row, event) if turn is None else await self._again(lane, row, turn)
+        except Capped as reached:
+            await self._endings.capped(lane, row, str(reached))
+            return
+        try:
+            outcome, heard_at = await self._post(lane, turn, first_try)
         except SessionGone:
             turn = await self._in_new_session(lane, turn)
-            outcome = await self._post(lane, turn, first_try=True)
-        await self._end(lane, row.id, turn, outcome)
+            outcome, heard_at = await self._post(lane, turn, first_try=True)
+        await self._endings.keep(lane, row, turn, outcome, heard_at=heard_at)
 
     async def _begin(self, lane: Lane, row: InboxRow, event: MessageReceived) -> TurnRow:
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
+        route = self._policy.route_for(event)
+        sender = audit.pseudonym(event.sender)
+        if route is not None:
+            await self._store.read(lambda db: caps.check(db, route, sender, self._clock()))
         agent, session_id = self._session_for(conversation, event, self._clock())
         if session_id is None:
             session_id = await self._platform.open_session(agent)
-            log.info("conversation %s: new session", lane.conversation_id)
+            log.info("a new session of agent %s", agent)
 
         async def deed(tx: Tx) -> TurnRow:
             await lanes.hold(tx, lane, session_id=session_id, agent=agent)
@@ -93,10 +92,24 @@ class Turns:
                 "conversation_id": lane.conversation_id,
                 "inbox_id": row.id,
                 "session_id": session_id,
+                "route": route.name if route else "",
+                "sender": sender,
             }
             return await turns.begin(tx, **begun, text=post_text(event), now=self._clock())
 
         return await self._store.write(deed)
+
+    async def _again(self, lane: Lane, row: InboxRow, turn: TurnRow) -> TurnRow:
+        """One more try: the last one failed, and says so in the row, or its process ended."""
+        if turn.tries - row.attempts >= CRASHES:
+            raise GiveUp(f"the process ended {CRASHES} times while it worked on this")
+
+        async def deed(tx: Tx) -> None:
+            await lanes.hold(tx, lane)
+            await turns.try_again(tx, turn.id)
+
+        await self._store.write(deed)
+        return turn
 
     def _session_for(
         self, conversation: ConversationRow, event: MessageReceived, now: datetime
@@ -122,14 +135,15 @@ class Turns:
 
         return await self._store.write(deed)
 
-    async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> Outcome:
+    async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> tuple[Outcome, datetime | None]:
         what = await self._what(turn, first_try)
         async with self._platform.attach(turn.session_id) as line:
-            return await exchange.post(line, what, lambda: self._look(lane))
+            heard = FirstWord(line, self._clock)
+            return await exchange.post(heard, what, lambda: self._look(lane)), heard.at
 
     async def _what(self, turn: TurnRow, first_try: bool) -> Post:
         alike = await self._store.read(lambda db: turns.posted_alike(db, turn))
-        return Post(text=turn.posted_text, key=f"turn-{turn.id}", alike=alike, first_try=first_try)
+        return Post(text=turn.posted_text, key=_key(turn), alike=alike, first_try=first_try)
 
     async def _look(self, lane: Lane) -> None:
         await self._store.read(lambda db: lanes.look(db, lane))
@@ -144,17 +158,14 @@ class Turns:
         open_ones = await self._store.read(lambda db: requests.of_turn(db, turn.id))
         answered = [one for one in open_ones if not one.applied]
         if turn.state != "parked" or approval.applied or any(one.state == "pending" for one in answered):
-            await self._store.write(lambda tx: self._nothing_to_do(tx, lane, row.id))
+            await self._endings.nothing_to_do(lane, row)
             return
+        turn = await self._again(lane, row, turn)
         what = await self._what(turn, first_try=False)
         async with self._decisions, self._platform.attach(turn.session_id) as line:
             said = [(one.request_message_id, self._answer_for(one)) for one in answered]
             outcome = await exchange.answer(line, said, what, lambda: self._look(lane))
-        await self._end(lane, row.id, turn, outcome, answered)
-
-    async def _nothing_to_do(self, tx: Tx, lane: Lane, inbox_id: int) -> None:
-        await lanes.hold(tx, lane)
-        await lanes.finish(tx, inbox_id, self._clock())
+        await self._endings.keep(lane, row, turn, outcome, answered)
 
     def _answer_for(self, row: ApprovalRow) -> Answer:
         if row.state == "approved":
@@ -166,103 +177,10 @@ class Turns:
             return Deny(reason=f"Denied: {row.reason}" if forged else row.reason or "Denied without a reason.")
         return Deny(reason=f"UNANSWERED: {row.reason}")
 
-    # --- the end -------------------------------------------------------------------------------------------
 
-    async def give_up(self, lane: Lane, row: InboxRow, why: str, *, approval_id: str | None = None) -> None:
-        """End the event's turn without a reply: the customer is told, the lane goes on, operations hear of it.
-
-        Its requests are withdrawn with it, and its session is left: nobody knows what that still waits for.
-        """
-        await self._store.write(lambda tx: self._give_up(tx, lane, row, why, approval_id))
-
-    async def _give_up(self, tx: Tx, lane: Lane, row: InboxRow, why: str, approval_id: str | None) -> None:
-        conversation = await lanes.conversation(tx.db, lane.conversation_id)
-        turn = await self._turn_of(tx, row, approval_id)
-        values: dict[str, Any] = {} if turn is None else {"session_id": None}
-        if turn is not None and conversation.parked_turn_id == turn.id:
-            values["parked_turn_id"] = None
-        await lanes.hold(tx, lane, **values)
-        await lanes.finish(tx, row.id, self._clock(), status="dead", error=why)
-        if turn is not None and turn.state != "done":
-            await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock())
-            await self._approvals.abandon(tx, turn.id, why)
-        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}")
-        await self._outbox.alert(tx, "dead-letter", f"event {row.id} was set aside: {why}")
-
-    async def _turn_of(self, tx: Tx, row: InboxRow, approval_id: str | None) -> TurnRow | None:
-        if approval_id is None:
-            return await turns.for_event(tx.db, row.id)
-        approval = await requests.get(tx.db, approval_id)
-        return None if approval is None else await turns.get(tx.db, approval.turn_id)
-
-    async def _end(
-        self,
-        lane: Lane,
-        inbox_id: int,
-        turn: TurnRow,
-        outcome: Outcome,
-        answered: Sequence[ApprovalRow] = (),
-    ) -> None:
-        if isinstance(outcome, Replied) and not outcome.text.strip():
-            outcome = TurnFailed(message_id=outcome.message_id, error="the agent's reply was empty")
-        await self._store.write(lambda tx: self._keep(tx, lane, inbox_id, turn, outcome, answered))
-
-    async def _keep(
-        self,
-        tx: Tx,
-        lane: Lane,
-        inbox_id: int,
-        turn: TurnRow,
-        outcome: Outcome,
-        answered: Sequence[ApprovalRow],
-    ) -> None:
-        now = self._clock()
-        parked = isinstance(outcome, Asked)
-        values: dict[str, Any] = {"parked_turn_id": turn.id if parked else None, "last_message_at": now}
-        await lanes.hold(tx, lane, **values)
-        await lanes.finish(tx, inbox_id, now)
-        conversation = await lanes.conversation(tx.db, lane.conversation_id)
-        if answered:
-            await self._approvals.applied(tx, answered)
-        match outcome:
-            case Replied():
-                ended = {"reply_message_id": outcome.message_id, "ended_at": now}
-                await turns.end(tx, turn.id, state="done", posted=True, **ended)
-                await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}")
-            case TurnFailed() | NotTaken():
-                log.warning("turn %s failed", turn.id)
-                await turns.end(
-                    tx,
-                    turn.id,
-                    state="failed",
-                    posted=isinstance(outcome, TurnFailed),
-                    error=outcome.error,
-                    ended_at=now,
-                )
-                await self._say(tx, conversation, self._words.failed, key=f"reply:{turn.id}")
-                await self._outbox.alert(tx, "turn-failed", f"a turn of agent {conversation.agent} failed")
-            case Asked():
-                await turns.end(tx, turn.id, state="parked", posted=True)
-                await self._open(tx, conversation, turn, outcome)
-
-    async def _open(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Asked) -> None:
-        event, told = await self._event_of(tx, turn), False
-        for request in asked.requests:
-            who: dict[str, Any] = {"requester": event.sender, "message": event.text, "turn_id": turn.id}
-            told |= await self._approvals.open(tx, request, conversation, session_id=turn.session_id, **who)
-        if not told:  # nobody can be asked: the agent hears so at once, and answers
-            return
-        await self._say(tx, conversation, self._words.asked, key=f"asked:{turn.id}:{asked.requests[0].message_id}")
-
-    async def _event_of(self, tx: Tx, turn: TurnRow) -> MessageReceived:
-        row = await lanes.event(tx.db, turn.inbox_id)
-        event = lane_events.validate_json(row.payload)
-        assert isinstance(event, MessageReceived)
-        return event
-
-    async def _say(self, tx: Tx, conversation: ConversationRow, text: str, *, key: str) -> None:
-        to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
-        await self._outbox.add(tx, Say(to=to, text=text), key=key, conversation_id=conversation.id)
+def _key(turn: TurnRow) -> str:
+    """The post's own key. With its time: after a restored backup the same number names another turn."""
+    return f"turn-{turn.id}-{turn.started_at:%Y%m%d%H%M%S}"
 
 
 def _arguments(row: ApprovalRow) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 class Words:
     asked: str = "I need a colleague's approval for that. I have asked, and I will get back to you here."
     held: str = "I am still waiting for a colleague's decision. I have your message and will answer it right after."
+    paused: str = "Our assistant is paused at the moment. I have your message, and you will get an answer here."
+    capped: str = "You have reached the number of messages I can answer in a day. Please write again tomorrow."
+    late_reply: str = "(This answers your message of {when}. Sorry for the delay.)"
     failed: str = "Sorry, something went wrong on our side and I could not answer that. Please try again in a moment."
     late: str = "Sorry, I cannot answer at the moment. Your message is safe, and I will reply as soon as I can."
     unanswered: str = "nobody decided before the deadline"

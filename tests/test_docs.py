@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
 from config.cli import app
-from config.settings import AgentServerVariables, AgentVariables, ModelVariables, Settings
+from config.settings import AgentServerVariables, AgentVariables, ModelVariables, OpsVariables, Settings
 from gateway import policy
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +18,7 @@ GROUPS: dict[str, type[BaseModel]] = {
     "agent": AgentVariables,
     "agent_server": AgentServerVariables,
     "model": ModelVariables,
+    "ops": OpsVariables,
     "slack": SlackSettings,
     "sms": SmsSettings,
 }

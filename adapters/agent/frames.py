@@ -19,6 +19,8 @@ Frame = dict[str, Any]
 Content = str | dict[str, Any]
 PostType = Literal["post_message", "post_messages"]
 
+INTERRUPTED = "interrupted"
+
 
 def encode(frame: Mapping[str, Any]) -> str:
     return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
@@ -172,8 +174,9 @@ def error(text: str, *, request_type: str = "", session_id: str = "") -> Frame:
     return frame
 
 
-def complete(text: str) -> Frame:
-    return {"type": "data_type_message", "value": text, "status": "Complete"}
+def complete(text: str, usage: Mapping[str, int] | None = None) -> Frame:
+    content: Frame = {"type": "data_type_message", "value": text, "status": "Complete"}
+    return {**content, "usage": dict(usage)} if usage else content
 
 
 def tool_call(
@@ -221,5 +224,7 @@ def search_message(query: str, results: Any) -> Frame:
     return {"type": "search_message", "query": query, "results": results}
 
 
-def error_message(text: str) -> Frame:
-    return {"type": "error_message", "error": text}
+def error_message(text: str, *, interrupted: bool = False, resumable: bool = False) -> Frame:
+    """`interrupted`: the server stopped or died. `resumable`: the same post, posted again, runs again."""
+    content: Frame = {"type": "error_message", "error": text}
+    return {**content, "code": INTERRUPTED, "resumable": resumable} if interrupted else content

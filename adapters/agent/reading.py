@@ -6,7 +6,7 @@ Pure: no network, no clock, no asyncio. What is unknown reads as None; what is m
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.agent.frames import Frame
+from adapters.agent.frames import INTERRUPTED, Frame
 from gateway.errors import Unreadable
 from gateway.events import (
     AgentEvent,
@@ -19,6 +19,8 @@ from gateway.events import (
     TurnFailed,
     UserPosted,
 )
+
+MAX_TOKENS = 1_000_000_000
 
 
 def event(frame: Frame) -> AgentEvent | None:
@@ -78,16 +80,30 @@ def _said(message: Frame) -> Replied | ApprovalAsked | TurnFailed | None:
         case "tool_call_approval":
             return _asked(message, content)
         case "error_message":
-            return TurnFailed(message_id=_text(message, "id"), error=str(content.get("error") or "no reason given"))
+            return _failed(message, content)
         case _:
             return None
+
+
+def _failed(message: Frame, content: Frame) -> TurnFailed:
+    # Only a platform that keeps our key of a post says so; on any other a second post would be a second message.
+    resumable = content.get("code") == INTERRUPTED and content.get("resumable") is True
+    error = str(content.get("error") or "no reason given")
+    return TurnFailed(message_id=_text(message, "id"), error=error, resumable=resumable)
 
 
 def _replied(message: Frame, content: Frame) -> Replied | None:
     if str(content.get("status")).lower() != "complete":  # the history may spell it in lower case
         return None
     value = content.get("value")
-    return Replied(message_id=_text(message, "id"), text="" if value is None else str(value))
+    text = "" if value is None else str(value)
+    return Replied(message_id=_text(message, "id"), text=text, tokens=_tokens(content.get("usage")))
+
+
+def _tokens(usage: object) -> int:
+    """0 where the platform does not say, or says what cannot be."""
+    counts = [usage.get(name) for name in ("input_tokens", "output_tokens")] if isinstance(usage, dict) else []
+    return sum(count for count in counts if type(count) is int and 0 <= count <= MAX_TOKENS)
 
 
 def _asked(message: Frame, content: Frame) -> ApprovalAsked:

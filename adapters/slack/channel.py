@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -19,10 +19,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.slack import decisions, inbound, render
-from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, Unreadable, WillNeverArrive
+from adapters.slack import checks, decisions, inbound, render
+from gateway.errors import (
+    DatabaseAway,
+    GiveUp,
+    KeyRefused,
+    TryLater,
+    Uncertain,
+    Unknowable,
+    Unreadable,
+    WillNeverArrive,
+)
 from gateway.events import MediaRef, Outbound, Receipt, ShowOutcome, ThreadRef
-from gateway.ports import Blob, Clock, Door, Finding
+from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 from gateway.web.guard import capped_body, refusing
 
 log = logging.getLogger(__name__)
@@ -31,7 +40,9 @@ MAX_BODY = 1024 * 1024  # bytes; Slack's own payloads stay far below
 TIMEOUT_S = 15
 CLOCKS_APART = timedelta(minutes=5)
 MAX_PAGES = 10  # of a look for one message
-PASSING = {"ratelimited", "rate_limited", "invalid_auth", "not_authed", "token_revoked", "account_inactive"}
+PASSING = {"ratelimited", "rate_limited"}
+KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
+PACE = Pace(timedelta(seconds=1), burst=5)  # Slack: one message a second in a channel, short bursts are borne
 BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
@@ -111,6 +122,9 @@ class SlackChannel:
             if event is not None:
                 try:
                     req.context["kept"] = await door.inbox.add(event)
+                except DatabaseAway as error:
+                    log.error("an event of Slack was not kept, Slack is asked to send it again: %s", error)
+                    return BoltResponse(status=503, body="")
                 except Exception:
                     log.exception("an event of Slack could not be kept; Slack is asked to send it again")
                     return BoltResponse(status=500, body="")
@@ -139,6 +153,9 @@ class SlackChannel:
 
     def lane(self, to: ThreadRef) -> str:
         return f"slack:{to.account}:{to.key.partition(':')[0]}"
+
+    def pace(self, lane: str) -> Pace | None:
+        return PACE
 
     async def send(self, message: Outbound) -> Receipt:
         channel, _, thread = message.to.key.partition(":")
@@ -209,11 +226,23 @@ class SlackChannel:
                 return None
         raise Unknowable("too much was written since")
 
+    async def missed(self, since: datetime) -> Sequence[Missed]:
+        """Slack sends an event again, three times within about six minutes; there is no list to ask."""
+        return ()
+
     async def fetch(self, media: MediaRef) -> Blob:
         raise GiveUp("files from Slack are not fetched yet")
 
     async def check(self) -> Sequence[Finding]:
-        return []
+        before = self._clock()
+        try:
+            answer = await self._client.auth_test()
+        except SlackApiError as error:
+            return [Finding(False, f"slack: {_ours(error)}", "see SLACK__BOT_TOKEN")]
+        except (aiohttp.ClientError, TimeoutError):
+            return [Finding(False, "slack: it cannot be reached", "see SLACK__API_URL and this machine's network")]
+        told = answer.data if isinstance(answer.data, dict) else {}
+        return checks.of_token(told, answer.headers, before, self._clock())
 
     async def aclose(self) -> None:
         await self._http.close()
@@ -221,6 +250,8 @@ class SlackChannel:
 
 def _ours(error: SlackApiError) -> Exception:
     said = str(error.response.get("error") or f"HTTP {error.response.status_code}")
+    if said in KEY_REFUSED:
+        return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN")
     if error.response.status_code == 429 or said in PASSING:
         wait = error.response.headers.get("Retry-After", "")
         return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)

@@ -92,6 +92,8 @@ def answer(decision: Decision) -> str:
             return "The request has changed since this card was made. Nothing was decided."
         case "reason_required":
             return "A reason is needed to deny this."
+        case "paused":
+            return "Approvals are paused by operations. Nothing was decided; the request stays open."
         case "unknown":
             return "This request is not known here (any more). Nothing was changed."
         case _:

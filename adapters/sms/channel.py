@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -15,15 +16,17 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 from adapters.sms import inbound, render
-from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway import clocks
+from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import MediaRef, Outbound, Receipt, ThreadRef
-from gateway.ports import Blob, Door, Finding
+from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 from gateway.web.guard import capped_body, refusing
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024  # bytes; Twilio's largest webhook is a few KB
 TIMEOUT_S = 15.0
+MOST_MISSED = 10_000
 LOOK_BACK = 50  # texts to one person, newest first
 CLOCKS_APART = timedelta(minutes=5)
 TOO_MANY = 20429  # Twilio's code beside HTTP 429
@@ -51,12 +54,17 @@ class SmsSettings(BaseModel):
         return [token.strip() for token in self.auth_token.get_secret_value().split(",") if token.strip()]
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class SmsChannel:
     name = "sms"
 
-    def __init__(self, settings: SmsSettings, *, public_url: Callable[[], str]) -> None:
+    def __init__(self, settings: SmsSettings, *, public_url: Callable[[], str], clock: Clock = _now) -> None:
         """Made inside the running loop: it keeps one HTTP session until `aclose`."""
         self._settings = settings
+        self._clock = clock
         self._public_url = public_url
         # No retries inside the client: it would repeat a POST, and the person would get the text twice.
         self._http = AsyncTwilioHttpClient(pool_connections=True, timeout=TIMEOUT_S)
@@ -90,6 +98,9 @@ class SmsChannel:
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"
 
+    def pace(self, lane: str) -> Pace | None:
+        return None
+
     async def send(self, message: Outbound) -> Receipt:
         text, ours = render.text_for(message), message.to.account or self._settings.sender
         sender = {"messaging_service_sid": ours} if ours.startswith("MG") else {"from_": ours}
@@ -106,7 +117,7 @@ class SmsChannel:
             raise Uncertain("Twilio's answer was lost") from error
         if not sent.sid:
             raise Uncertain("Twilio's answer had no sid")
-        return Receipt(provider_id=sent.sid)
+        return Receipt(provider_id=sent.sid, segments=_number(sent.num_segments))
 
     async def find(self, message: Outbound) -> Receipt | None:
         """The newest text to this person with these words, not older than our first try. Twilio takes no id of ours."""
@@ -126,14 +137,70 @@ class SmsChannel:
         same.sort(key=lambda text: text.date_created or since, reverse=True)
         return Receipt(provider_id=str(same[0].sid)) if same else None
 
+    async def missed(self, since: datetime) -> Sequence[Missed]:
+        """Twilio calls a webhook once; what met a closed door is only in its list of messages."""
+        try:
+            texts = await self._client.messages.list_async(date_sent_after=since, limit=MOST_MISSED, page_size=1000)
+        except (aiohttp.ClientError, TimeoutError, TwilioException, ValueError) as error:
+            raise TryLater("Twilio's list of messages cannot be read at the moment") from error
+        if len(texts) == MOST_MISSED:
+            log.warning("Twilio lists %s texts or more since %s: the oldest are not looked at", MOST_MISSED, since)
+        sent: dict[str, list[tuple[datetime, str]]] = {}
+        for text in texts:
+            if str(text.direction) != "inbound" and text.date_created and text.to and text.sid:
+                sent.setdefault(text.to, []).append((text.date_created, text.sid))
+        came = [text for text in texts if str(text.direction) == "inbound" and (text.date_created or since) > since]
+        events = [inbound.from_list(text, ours=self._settings.sender) for text in came]
+        read = sorted((event for event in events if event), key=lambda event: event.sent_at or since)
+        return [Missed(event, _after(sent.get(event.sender.address, []), event.sent_at)) for event in read]
+
     async def fetch(self, media: MediaRef) -> Blob:
         raise GiveUp("attachments of texts are not fetched yet")
 
     async def check(self) -> Sequence[Finding]:
-        return []
+        """Is the account active, is what we send from in it, and are we at one about the time?"""
+        before = self._clock()
+        try:
+            answer = await self._client.api.v2010.accounts(self._settings.account_sid).fetch_with_http_info_async()
+            after, has_sender = self._clock(), await self._has_sender()
+        except (aiohttp.ClientError, TimeoutError):
+            return [Finding(False, "sms: Twilio cannot be reached", "see SMS__API_URL and this machine's network")]
+        except TwilioRestException as error:
+            return [Finding(False, f"sms: {_ours(error)}", "see SMS__ACCOUNT_SID and SMS__AUTH_TOKEN")]
+        except (TwilioException, ValueError):
+            return [Finding(False, "sms: Twilio's answer cannot be read", "see SMS__API_URL")]
+        account = Finding(answer.data.status == "active", f"sms: the Twilio account is {answer.data.status}")
+        sender = Finding(has_sender, f"sms: {self._settings.sender} is {'in' if has_sender else 'not in'} the account")
+        if not has_sender:
+            sender = replace(sender, advice="see SMS__FROM")
+        return [account, sender, *clocks.by_header("sms", (answer.headers or {}).get("Date"), before, after)]
+
+    async def _has_sender(self) -> bool:
+        ours = self._settings.sender
+        if ours.startswith("MG"):
+            if self._settings.api_url:
+                self._client.messaging.base_url = self._settings.api_url.rstrip("/")
+            try:
+                return bool((await self._client.messaging.v1.services(ours).fetch_async()).sid)
+            except TwilioRestException as error:
+                if error.status == 404:
+                    return False
+                raise
+        if ours.startswith("+"):
+            numbers = await self._client.incoming_phone_numbers.list_async(phone_number=ours, limit=LOOK_BACK)
+            return any(one.phone_number == ours for one in numbers)
+        return any(one.short_code == ours for one in await self._client.short_codes.list_async(short_code=ours))
 
     async def aclose(self) -> None:
         await self._http.close()
+
+
+def _after(sent: Sequence[tuple[datetime, str]], then: datetime | None) -> tuple[str, ...]:
+    return tuple(sid for at, sid in sent if then is None or at >= then)
+
+
+def _number(written: object) -> int:
+    return int(written) if isinstance(written, str) and written.isascii() and written.isdigit() else 0
 
 
 def _passing(error: Exception) -> bool:
@@ -154,5 +221,5 @@ def _ours(error: TwilioRestException) -> Exception:
     if error.status >= 500:
         return Uncertain(said)
     if error.status in (401, 403):
-        return TryLater(f"{said}: check SMS__ACCOUNT_SID and SMS__AUTH_TOKEN")
+        return KeyRefused(f"{said}: check SMS__ACCOUNT_SID and SMS__AUTH_TOKEN")
     return WillNeverArrive(said)

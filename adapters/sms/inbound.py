@@ -1,6 +1,7 @@
 """Twilio's webhooks -> events. Pure: no network, no clock, no database."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData, UploadFile
@@ -63,6 +64,28 @@ def read(form: FormData, *, ours: str) -> MessageReceived:
         text=_field(form, "Body"),
         media=_media(form),
         own_account=account == ours,
+    )
+
+
+def from_list(text: Any, *, ours: str) -> MessageReceived | None:
+    """A text of Twilio's list, as its webhook would have told it. None: it lacks what every text has, or is not for us.
+
+    Attached media are only counted there, so they are named by their number.
+    """
+    if not (text.sid and text.from_ and text.to):
+        return None
+    account = ours if text.messaging_service_sid and text.messaging_service_sid == ours else text.to
+    count = str(text.num_media or "")
+    many = min(int(count), MAX_MEDIA) if count.isascii() and count.isdigit() else 0
+    return MessageReceived(
+        event_id=text.sid,
+        message_id=text.sid,
+        thread=thread_between(ours=account, theirs=text.from_),
+        sender=Identity(channel="sms", address=text.from_, proof=Proof.CARRIER),
+        text=text.body or "",
+        media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(many)),
+        own_account=account == ours,
+        sent_at=text.date_sent or text.date_created,
     )
 
 

@@ -3,9 +3,10 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from gateway.store import tables
+from gateway.store import tables, upkeep
 
 assert tables
+assert upkeep
 
 
 def ours(name: str | None, kind: str, _parents: object) -> bool:

@@ -1,9 +1,11 @@
 """Column types that mean the same on SQLite and PostgreSQL. No tables here."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, Integer, Text
 from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import Field
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -30,6 +32,23 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 Body = Text
 """Serialised values. Text, not JSONB: JSONB rewrites numbers (`1e2` to `100`), and digests cover the text."""
+
+
+def row_id() -> Any:
+    return Field(default=None, sa_column=Column(Id, primary_key=True, autoincrement=True))
+
+
+def ref(target: str, *, null: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Id, ForeignKey(target), nullable=null))
+
+
+def count(start: int) -> Any:
+    """A number that rows of an earlier release begin with."""
+    return Field(default=start, sa_column=Column(Integer, nullable=False, server_default=str(start)))
+
+
+def time(*, null: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcTime, nullable=null))
 
 
 def storable(text: str) -> str:

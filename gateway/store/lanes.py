@@ -2,20 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import and_, bindparam, case, func, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.errors import LaneLost
 from gateway.events import ThreadRef
+from gateway.store import pauses
+from gateway.store.columns import UtcTime
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.store import Tx
 from gateway.store.tables import ConversationRow, InboxRow
+from gateway.store.tx import Tx
 
 _conversations = table(ConversationRow)
+_this = _conversations.c.id == bindparam("of")
+_CLAIM = update(_conversations).where(_this).values(epoch=_conversations.c.epoch + 1).returning(_conversations.c.epoch)
+_HOLD = update(_conversations).where(_this, _conversations.c.epoch == bindparam("held"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,6 @@ class Lane:
 
     conversation_id: int
     epoch: int
-
-
-async def seen_before(db: AsyncSession, event_key: str, message_key: str | None) -> bool:
-    match = col(InboxRow.event_key) == event_key
-    if message_key is not None:
-        match = or_(match, col(InboxRow.message_key) == message_key)
-    return (await db.exec(select(col(InboxRow.id)).where(match).limit(1))).first() is not None
 
 
 async def find(db: AsyncSession, thread: ThreadRef) -> ConversationRow | None:
@@ -64,69 +63,10 @@ async def open_thread(tx: Tx, thread: ThreadRef, agent: str, now: datetime) -> i
     return found.id
 
 
-async def append(
-    tx: Tx,
-    conversation_id: int,
-    *,
-    kind: str,
-    event_key: str,
-    payload: str,
-    now: datetime,
-    control: bool = False,
-    message_key: str | None = None,
-) -> int | None:
-    """Put an event at the end of the lane, under the conversation's row lock. None: it was there already."""
-    connection = await tx.db.connection()
-    take = update(_conversations).where(_conversations.c.id == conversation_id)
-    take = take.values(next_seq=_conversations.c.next_seq + 1)
-    seq = (await connection.execute(take.returning(_conversations.c.next_seq))).scalar_one() - 1
-    new = await insert_new(
-        tx.db,
-        InboxRow,
-        conversation_id=conversation_id,
-        seq=seq,
-        kind=kind,
-        control=control,
-        event_key=event_key,
-        message_key=message_key,
-        payload=payload,
-        status="new",
-        held=False,
-        attempts=0,
-        faults=0,
-        received_at=now,
-    )
-    return None if new is None else int(new)
-
-
-async def keep_unrouted(
-    tx: Tx, *, kind: str, event_key: str, message_key: str | None, payload: str, now: datetime
-) -> bool:
-    """Record an event that no route takes. False: it was there already."""
-    values: dict[str, Any] = {
-        "kind": kind,
-        "event_key": event_key,
-        "message_key": message_key,
-        "payload": payload,
-    }
-    values |= {
-        "seq": 0,
-        "control": False,
-        "status": "unrouted",
-        "held": False,
-        "attempts": 0,
-        "faults": 0,
-    }
-    return await insert_new(tx.db, InboxRow, **values, received_at=now) is not None
-
-
 async def claim(tx: Tx, conversation_id: int) -> Lane:
     """Become the owner: from now on the former owner's writes fail."""
     connection = await tx.db.connection()
-    raise_epoch = update(_conversations).where(_conversations.c.id == conversation_id)
-    raise_epoch = raise_epoch.values(epoch=_conversations.c.epoch + 1)
-    epoch = (await connection.execute(raise_epoch.returning(_conversations.c.epoch))).scalar_one()
-    return Lane(conversation_id, epoch)
+    return Lane(conversation_id, (await connection.execute(_CLAIM, {"of": conversation_id})).scalar_one())
 
 
 async def lock(tx: Tx, conversation_id: int) -> ConversationRow:
@@ -137,9 +77,8 @@ async def lock(tx: Tx, conversation_id: int) -> ConversationRow:
 
 async def hold(tx: Tx, lane: Lane, **values: Any) -> None:
     """The first statement of every write of an owner, changing its conversation. Raises `LaneLost`."""
-    still_ours = and_(_conversations.c.id == lane.conversation_id, _conversations.c.epoch == lane.epoch)
-    statement = update(_conversations).where(still_ours).values(epoch=lane.epoch, **values)
-    if await changed(tx.db, statement) == 0:
+    ours: dict[str, Any] = {"of": lane.conversation_id, "held": lane.epoch, "epoch": lane.epoch}
+    if await changed(tx.db, _HOLD, **ours, **values) == 0:
         raise _lost(lane)
 
 
@@ -158,56 +97,67 @@ async def conversation(db: AsyncSession, conversation_id: int) -> ConversationRo
     return (await db.exec(select(ConversationRow).where(col(ConversationRow.id) == conversation_id))).one()
 
 
-async def next_event(db: AsyncSession, conversation: ConversationRow, now: datetime) -> InboxRow | None:
-    """What the lane does next: control events first, then messages by `seq` while the conversation is ready."""
-    new = (col(InboxRow.conversation_id) == conversation.id, col(InboxRow.status) == "new")
-    due = or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= now)
-    control = select(InboxRow).where(*new, col(InboxRow.control), due).order_by(col(InboxRow.seq)).limit(1)
-    if found := (await db.exec(control)).first():
-        return found
-    if conversation.parked_turn_id is not None or conversation.mode != "bot":
-        return None
-    messages = select(InboxRow).where(*new, ~col(InboxRow.control)).order_by(col(InboxRow.seq)).limit(1)
-    head = (await db.exec(messages)).first()
-    return head if head and (head.not_before is None or head.not_before <= now) else None
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A conversation as it stands, and which pause, if any, holds its turns, and which its decisions."""
+
+    conversation: ConversationRow
+    pause_id: int | None
+    decisions_pause_id: int | None
+
+    @property
+    def ready(self) -> bool:
+        """Messages may go to the agent."""
+        return self.conversation.parked_turn_id is None and self.conversation.mode == "bot" and self.pause_id is None
+
+    @property
+    def held_by(self) -> str | None:
+        """What keeps messages waiting, the same for the same hold; None when nothing does."""
+        if self.pause_id is not None:
+            return f"pause:{self.pause_id}"
+        parked = self.conversation.parked_turn_id
+        return None if parked is None else f"turn:{parked}"
 
 
-async def event(db: AsyncSession, inbox_id: int) -> InboxRow:
-    return (await db.exec(select(InboxRow).where(col(InboxRow.id) == inbox_id))).one()
+async def standing(db: AsyncSession, conversation_id: int) -> Standing:
+    question = select(ConversationRow, pauses.of_turns(), pauses.of_decisions())
+    found = (await db.exec(question.where(col(ConversationRow.id) == conversation_id))).one()
+    return Standing(*found)
 
 
-async def unheld(db: AsyncSession, conversation_id: int) -> bool:
-    """Is there a message nobody told its sender about, waiting behind a parked turn?"""
-    waiting = _waiting(conversation_id)
-    return (await db.exec(select(InboxRow).where(*waiting).limit(1))).first() is not None
+async def next_up(
+    db: AsyncSession, conversation_id: int, now: datetime, *, control_only: bool = False
+) -> tuple[Standing, InboxRow | None]:
+    """How the lane stands and what it does next: control events first, then messages by `seq` while it is ready."""
+    *found, row = (await db.exec(_next_up(), params={"of": conversation_id, "now": now})).one()
+    standing = Standing(*found)
+    if row is None or row.control:
+        return standing, row
+    due = row.not_before is None or row.not_before <= now
+    return standing, row if due and standing.ready and not control_only else None
 
 
-async def mark_held(tx: Tx, conversation_id: int) -> None:
-    await changed(tx.db, update(table(InboxRow)).where(*_waiting(conversation_id)).values(held=True))
-
-
-def _waiting(conversation_id: int) -> tuple[Any, ...]:
-    return (
-        col(InboxRow.conversation_id) == conversation_id,
-        col(InboxRow.status) == "new",
-        ~col(InboxRow.control),
-        ~col(InboxRow.held),
+@cache
+def _next_up() -> Any:
+    due = or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= bindparam("now", type_=UtcTime))
+    held = and_(
+        col(InboxRow.kind) == "decision", or_(pauses.of_turns().is_not(None), pauses.of_decisions().is_not(None))
     )
+    first = and_(
+        col(InboxRow.conversation_id) == col(ConversationRow.id),
+        col(InboxRow.status) == "new",
+        or_(~col(InboxRow.control), and_(due, ~held)),
+    )
+    question = select(ConversationRow, pauses.of_turns(), pauses.of_decisions(), InboxRow).outerjoin(InboxRow, first)
+    in_order = question.order_by(col(InboxRow.control).desc(), col(InboxRow.seq))
+    return in_order.where(col(ConversationRow.id) == bindparam("of")).limit(1)
 
 
-async def finish(tx: Tx, inbox_id: int, now: datetime, *, status: str = "done", error: str | None = None) -> None:
-    values = {"status": status, "handled_at": now, "error": error}
-    await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == inbox_id).values(**values))
+async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[tuple[int, bool]]:
+    """Conversations with something to do that nobody may be doing, and whether it is a control event.
 
-
-async def try_later(tx: Tx, row: InboxRow, *, now: datetime, not_before: datetime, error: str, fault: bool) -> None:
-    values: dict[str, Any] = {"attempts": row.attempts + 1, "not_before": not_before, "error": error}
-    values |= {"faults": row.faults + fault, "failing_since": row.failing_since or now}
-    await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == row.id).values(**values))
-
-
-async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[int]:
-    """Conversations with something to do that nobody may be doing: due, older than a second, and next in its lane."""
+    To do is what is due, older than a second, and next in its lane; and a word to somebody who waits.
+    """
     before = aliased(InboxRow)
     waits_behind = (
         select(before.id)
@@ -220,18 +170,21 @@ async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
         .exists()
     )
     due = or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= now)
-    ready = and_(col(ConversationRow.parked_turn_id).is_(None), col(ConversationRow.mode) == "bot", ~waits_behind)
-    parked = and_(col(ConversationRow.parked_turn_id).is_not(None), ~col(InboxRow.held))
+    paused, parked = pauses.of_turns().is_not(None), col(ConversationRow.parked_turn_id).is_not(None)
+    decisions_wait = and_(col(InboxRow.kind) == "decision", or_(paused, pauses.of_decisions().is_not(None)))
+    ready = and_(~parked, col(ConversationRow.mode) == "bot", ~paused, ~waits_behind)
+    untold = and_(or_(parked, paused), ~col(InboxRow.held))
     question = (
-        select(col(InboxRow.conversation_id))
+        select(col(InboxRow.conversation_id), func.max(case((col(InboxRow.control), 1), else_=0)))
         .join(ConversationRow, col(ConversationRow.id) == col(InboxRow.conversation_id))
         .where(
             col(InboxRow.status) == "new",
             col(InboxRow.received_at) <= now - timedelta(seconds=1),
             due,
-            or_(col(InboxRow.control), ready, parked),
+            or_(and_(col(InboxRow.control), ~decisions_wait), and_(~col(InboxRow.control), or_(ready, untold))),
         )
-        .distinct()
+        .group_by(col(InboxRow.conversation_id))
+        .order_by(func.max(case((col(InboxRow.control), 1), else_=0)).desc(), func.min(col(InboxRow.received_at)))
         .limit(limit)
     )
-    return [found for found in (await db.exec(question)).all() if found is not None]
+    return [(found, bool(control)) for found, control in (await db.exec(question)).all() if found is not None]

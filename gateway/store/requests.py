@@ -8,8 +8,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.store import Tx
 from gateway.store.tables import ApprovalRow, OutboxRow, VoteRow
+from gateway.store.tx import Tx
 
 
 async def add(tx: Tx, **values: Any) -> bool:

@@ -1,16 +1,18 @@
-"""The outbox: what must go out, in order within a lane, and who may send it now."""
+"""The outbox: what must go out, in order within a lane."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.store import Tx
-from gateway.store.tables import LeaseRow, OutboxRow
+from gateway.store.tables import OutboxRow
+from gateway.store.tx import Tx
+from gateway.store.upkeep import EarlyReportRow
 
 OPEN = ("queued", "sending", "unknown")
 RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "failed": 3}
@@ -24,7 +26,7 @@ async def add(tx: Tx, **values: Any) -> int | None:
 async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
     """The first message of the lane that is not through yet; the others wait behind it."""
     question = select(OutboxRow).where(col(OutboxRow.lane) == lane, col(OutboxRow.status).in_(OPEN))
-    return (await db.exec(question.order_by(col(OutboxRow.id)).limit(1))).first()
+    return (await db.exec(question.order_by(col(OutboxRow.rank), col(OutboxRow.id)).limit(1))).first()
 
 
 async def get(db: AsyncSession, outbox_id: int) -> OutboxRow | None:
@@ -36,6 +38,12 @@ async def by_receipt(db: AsyncSession, channel: str, provider_id: str) -> Outbox
     return (await db.exec(select(OutboxRow).where(*where))).first()
 
 
+async def known(db: AsyncSession, channel: str, provider_ids: Sequence[str]) -> set[str]:
+    """Which of these are receipts of ours."""
+    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id).in_(provider_ids))
+    return {found for found in (await db.exec(select(OutboxRow.provider_id).where(*where))).all() if found is not None}
+
+
 async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     """The messages that put this request before somebody's eyes, or still will."""
     where = (col(OutboxRow.approval_id) == approval_id, col(OutboxRow.kind) == "ask")
@@ -43,11 +51,17 @@ async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     return list((await db.exec(question)).all())
 
 
-async def begin(tx: Tx, row: OutboxRow, status: str) -> bool:
+async def begin(tx: Tx, row: OutboxRow, status: str, **values: Any) -> bool:
     """One more try of a row as it was read. False: it has changed since, look again."""
     seen = (col(OutboxRow.id) == row.id, col(OutboxRow.status) == row.status, col(OutboxRow.attempts) == row.attempts)
-    begun = update(table(OutboxRow)).where(*seen).values(status=status, attempts=row.attempts + 1)
+    begun = update(table(OutboxRow)).where(*seen).values(status=status, attempts=row.attempts + 1, **values)
     return await changed(tx.db, begun) == 1
+
+
+async def is_ours(db: AsyncSession, row: OutboxRow) -> bool:
+    """A fresh look before what cannot be fenced: is the try that `begin` began still the last one?"""
+    question = select(OutboxRow.status, OutboxRow.attempts).where(col(OutboxRow.id) == row.id)
+    return (await db.exec(question)).first() == ("sending", row.attempts + 1)
 
 
 async def end(tx: Tx, row: OutboxRow, **values: Any) -> bool:
@@ -72,31 +86,49 @@ async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str
     return row
 
 
+async def keep_early(tx: Tx, channel: str, provider_id: str, status: str, error: str | None, now: datetime) -> None:
+    """Keep what was said of a message that we do not know yet; the newest word but never one that moves backwards."""
+    which = {"channel": channel, "provider_id": provider_id}
+    if await insert_new(tx.db, EarlyReportRow, **which, status=status, error=error, at=now) is not None:
+        return
+    lower = [name for name, rank in RANK.items() if rank < RANK[status]]
+    ours = (col(EarlyReportRow.channel) == channel, col(EarlyReportRow.provider_id) == provider_id)
+    later = update(table(EarlyReportRow)).where(*ours, col(EarlyReportRow.status).in_(lower))
+    await changed(tx.db, later.values(status=status, error=error))
+
+
+async def early(db: AsyncSession, channel: str, provider_id: str) -> EarlyReportRow | None:
+    ours = (col(EarlyReportRow.channel) == channel, col(EarlyReportRow.provider_id) == provider_id)
+    return (await db.exec(select(EarlyReportRow).where(*ours))).first()
+
+
+async def forget_early(tx: Tx, channel: str, provider_id: str) -> None:
+    ours = (col(EarlyReportRow.channel) == channel, col(EarlyReportRow.provider_id) == provider_id)
+    await changed(tx.db, delete(table(EarlyReportRow)).where(*ours))
+
+
+async def early_and_known(db: AsyncSession) -> list[EarlyReportRow]:
+    """Reports whose message has become known, and which nobody applied."""
+    known = and_(
+        col(OutboxRow.channel) == col(EarlyReportRow.channel),
+        col(OutboxRow.provider_id) == col(EarlyReportRow.provider_id),
+    )
+    return list((await db.exec(select(EarlyReportRow).join(OutboxRow, known).limit(100))).all())
+
+
+async def forget_early_before(tx: Tx, then: datetime) -> None:
+    """What nobody ever claimed was no message of ours."""
+    await changed(tx.db, delete(table(EarlyReportRow)).where(col(EarlyReportRow.at) < then))
+
+
 async def lanes_due(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
     """Lanes whose first open message is due, those that wait longest first."""
     before = aliased(OutboxRow)
-    ahead = select(before.id).where(
-        col(before.lane) == col(OutboxRow.lane), col(before.status).in_(OPEN), col(before.id) < col(OutboxRow.id)
+    earlier = or_(
+        col(before.rank) < col(OutboxRow.rank),
+        and_(col(before.rank) == col(OutboxRow.rank), col(before.id) < col(OutboxRow.id)),
     )
+    ahead = select(before.id).where(col(before.lane) == col(OutboxRow.lane), col(before.status).in_(OPEN), earlier)
     due = or_(col(OutboxRow.not_before).is_(None), col(OutboxRow.not_before) <= now)
     heads = select(OutboxRow.lane).where(col(OutboxRow.status).in_(OPEN), due, ~ahead.exists())
     return list((await db.exec(heads.order_by(col(OutboxRow.id)).limit(limit))).all())
-
-
-async def take_lease(tx: Tx, name: str, holder: str, now: datetime, until: datetime) -> bool:
-    """Hold `name` until then, or hold it longer. False: somebody else holds it."""
-    if await insert_new(tx.db, LeaseRow, name=name, holder=holder, until=until) is not None:
-        return True
-    free = or_(col(LeaseRow.holder) == holder, col(LeaseRow.until) <= now)
-    taken = update(table(LeaseRow)).where(col(LeaseRow.name) == name, free).values(holder=holder, until=until)
-    return await changed(tx.db, taken) == 1
-
-
-async def drop_lease(tx: Tx, name: str, holder: str) -> None:
-    ours = (col(LeaseRow.name) == name, col(LeaseRow.holder) == holder)
-    await changed(tx.db, delete(table(LeaseRow)).where(*ours))
-
-
-async def drop_all_leases(tx: Tx) -> None:
-    """For the only engine of a database, at its start: whoever held them is gone."""
-    await changed(tx.db, delete(table(LeaseRow)))

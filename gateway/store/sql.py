@@ -1,5 +1,6 @@
 """The few statements whose spelling differs between the two databases."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, Table
@@ -16,18 +17,22 @@ def table(model: type[SQLModel]) -> Table:
 
 async def insert_new(db: AsyncSession, model: type[SQLModel], **values: Any) -> Any:
     """Insert unless a unique key says it is there already. The new primary key, or None."""
+    connection = await db.connection()
+    statement = _insert(model, connection.dialect.name)
+    return (await connection.execute(statement, values)).scalar_one_or_none()
+
+
+@cache
+def _insert(model: type[SQLModel], dialect: str) -> Any:
+    """Built once: building a statement costs more than running it."""
     target = table(model)
     key = next(iter(target.primary_key.columns))
-    connection = await db.connection()
-    if db.get_bind().dialect.name == "sqlite":
-        lite = sqlite.insert(target).values(**values).on_conflict_do_nothing().returning(key)
-        return (await connection.execute(lite)).scalar_one_or_none()
-    post = postgresql.insert(target).values(**values).on_conflict_do_nothing().returning(key)
-    return (await connection.execute(post)).scalar_one_or_none()
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(target).on_conflict_do_nothing().returning(key)
 
 
-async def changed(db: AsyncSession, statement: Any) -> int:
-    """Run an UPDATE and say how many rows it changed."""
+async def changed(db: AsyncSession, statement: Any, **values: Any) -> int:
+    """Run an UPDATE and say how many rows it changed. `values` fill its parameters."""
     connection = await db.connection()
-    result: CursorResult[Any] = await connection.execute(statement)
+    result: CursorResult[Any] = await connection.execute(statement, values or None)
     return int(result.rowcount)

@@ -4,52 +4,48 @@ A deed does database work alone: no network, no waiting. When `write` returns, t
 """
 
 import asyncio
-import contextlib
-import logging
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sqlite3
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.errors import ConfigError
-
-log = logging.getLogger(__name__)
+from gateway.errors import ConfigError, DatabaseAway
+from gateway.store.one_writer import OneWriter
+from gateway.store.tx import Deed, Question, Tx
 
 T = TypeVar("T")
 
-GROUP = 64  # deeds in one commit
-PAUSE_S = 0.0002  # a writer that never pauses starves other processes on SQLite
-BUSY_MS = 10_000
-
-
-class Tx:
-    """One transaction: its session, and what to do once it is committed."""
-
-    def __init__(self, db: AsyncSession) -> None:
-        self.db = db
-        self._after: list[Callable[[], None]] = []
-
-    def after_commit(self, do: Callable[[], None]) -> None:
-        """`do` runs when the transaction is on disk, and never if it is not."""
-        self._after.append(do)
-
-    def committed(self) -> None:
-        for do in self._after:
-            try:
-                do()
-            except Exception:
-                # It is on disk whatever this says; the sweep finds what a hook did not wake.
-                log.exception("after a commit")
-
-
-Deed = Callable[[Tx], Awaitable[T]]
-Question = Callable[[AsyncSession], Awaitable[T]]
+PATIENCE_S = 10.0  # of somebody who waits for an answer
+DATABASE_AWAY = (
+    OSError,
+    TimeoutError,
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    DatabaseAway,
+    sqlite3.OperationalError,  # of a commit, which does not pass through SQLAlchemy: a full disk
+)
+GUARDS = {
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "8s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+POSTGRES_LINE: dict[str, Any] = {  # a line that is cut in silence is noticed within seconds
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def database_url(url: str, variable: str = "DATABASE_URL") -> URL:
@@ -69,130 +65,99 @@ def database_url(url: str, variable: str = "DATABASE_URL") -> URL:
 
 
 class Store:
-    """Opens lazily; `aclose` ends it. Safe for any number of tasks of one loop."""
+    """Opens lazily on PostgreSQL, at once on SQLite; `aclose` ends it. Safe for any number of tasks of one loop."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, through_pooler: bool = False) -> None:
+        """`through_pooler`: a pooler in transaction mode stands between, which keeps no prepared statements."""
         self.url = database_url(url)
         self.on_sqlite = self.url.get_backend_name() == "sqlite"
+        self._database: OneWriter | _Pool
         if self.on_sqlite:
             Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
-            self._writer = _sqlite(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite(self.url, begin="BEGIN", pool_size=4)
+            self._database = OneWriter(self.url)
         else:
-            self._writer = self._reader = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, hide_parameters=True
-            )
-        self._queue: deque[tuple[Deed[Any], asyncio.Future[Any]]] = deque()
-        self._group: asyncio.Task[None] | None = None
+            self._database = _Pool(self.url, pool_size, through_pooler)
 
     async def write(self, deed: Deed[T]) -> T:
         """Do it in one transaction. Raises what the deed raises, and then nothing of it is kept."""
-        if not self.on_sqlite:
-            return await self._write_alone(deed)
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append((deed, done))
-        if self._group is None or self._group.done():
-            self._group = asyncio.create_task(self._commit_groups())
-        return await done
+        return await self._database.write(deed)
+
+    async def write_patiently(self, deed: Deed[T]) -> T:
+        """`write`, again and again for ten seconds while the database is away; the deed must be safe twice.
+
+        Raises `DatabaseAway` then, and nobody knows whether it was kept: whoever asked must ask again.
+        """
+        why: BaseException | None = None
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        return await self.write(deed)
+                    except DATABASE_AWAY as error:
+                        why = error
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            reason = str(getattr(why, "orig", None) or why or "no answer").strip().splitlines()[0]
+            raise DatabaseAway(f"the database did not answer for {PATIENCE_S:.0f} s ({reason})") from why
 
     async def read(self, question: Question[T]) -> T:
-        """Ask, changing nothing."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as db:
-            return await question(db)
+        """Ask something quick, changing nothing."""
+        return await self._database.read(question)
+
+    async def survey(self, question: Question[T]) -> T:
+        """Ask something that may read much; nobody else waits for it."""
+        return await self._database.survey(question)
 
     async def ping(self) -> None:
-        async with self._reader.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        async def question(db: AsyncSession) -> None:
+            await (await db.connection()).execute(text("SELECT 1"))
+
+        await self.read(question)
 
     async def aclose(self) -> None:
-        if self._group is not None:
-            await asyncio.gather(self._group, return_exceptions=True)
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await self._database.aclose()
 
-    async def _write_alone(self, deed: Deed[T]) -> T:
+
+def _guard(connection: Any, _record: Any) -> None:
+    """Whoever stops in the middle of a transaction, or vanishes, must not keep its row locks from everybody."""
+    cursor = connection.cursor()
+    for setting, value in GUARDS.items():
+        cursor.execute(f"SET {setting} = '{value}'")
+    cursor.close()
+    connection.commit()
+
+
+class _Pool:
+    """PostgreSQL: a transaction of its own for each deed."""
+
+    def __init__(self, url: URL, size: int, through_pooler: bool) -> None:
+        line = {**POSTGRES_LINE, **({"prepare_threshold": None} if through_pooler else {})}
+        self._writer = create_async_engine(
+            url,
+            connect_args=line,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=PATIENCE_S,
+            hide_parameters=True,
+        )
+        if not through_pooler:
+            event.listen(self._writer.sync_engine, "connect", _guard)
+        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")  # spares two round trips
+
+    async def write(self, deed: Deed[T]) -> T:
         async with AsyncSession(self._writer, expire_on_commit=False) as db:
-            tx = Tx(db)
+            tx = Tx(db, copy_context())
             async with db.begin():
                 result = await deed(tx)
             tx.committed()
             return result
 
-    # SQLite has one writer and each commit waits for the disk, so what waits together commits together.
-    async def _commit_groups(self) -> None:
-        while self._queue:
-            group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-            try:
-                await self._commit(group)
-            except Exception as error:  # noqa: BLE001 - the whole group failed: each caller is told
-                for _, done in group:
-                    if not done.done():
-                        done.set_exception(_clear(error))
-            except asyncio.CancelledError:
-                for _, done in group:
-                    done.cancel()
-                raise
-            await asyncio.sleep(PAUSE_S)
+    async def read(self, question: Question[T]) -> T:
+        async with AsyncSession(self._reader, expire_on_commit=False) as db:
+            return await question(db)
 
-    async def _commit(self, group: list[tuple[Deed[Any], asyncio.Future[Any]]]) -> None:
-        kept: list[tuple[Tx, asyncio.Future[Any], Any]] = []
-        failed: list[tuple[asyncio.Future[Any], BaseException]] = []
-        async with self._writer.begin() as connection:
-            for deed, done in group:
-                try:
-                    async with _savepoint(connection) as tx:
-                        result = await deed(tx)
-                    kept.append((tx, done, result))
-                except Exception as error:
-                    # A disk error makes SQLite roll back everything, not the savepoint alone: then nothing was kept.
-                    if not await _in_transaction(connection):
-                        raise
-                    failed.append((done, error))
-        for tx, done, result in kept:
-            tx.committed()
-            if not done.done():
-                done.set_result(result)
-        for done, reason in failed:
-            if not done.done():
-                done.set_exception(reason)
+    async def survey(self, question: Question[T]) -> T:
+        return await self.read(question)
 
-
-async def _in_transaction(connection: AsyncConnection) -> bool:
-    driver = (await connection.get_raw_connection()).driver_connection
-    return driver is not None and bool(driver.in_transaction)
-
-
-@contextlib.asynccontextmanager
-async def _savepoint(connection: AsyncConnection) -> AsyncIterator[Tx]:
-    async with AsyncSession(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as db:
-        tx = Tx(db)
-        # Opened at once: left to itself the session would take it only at its first statement.
-        async with db.begin():
-            _ = await db.connection()
-            yield tx
-
-
-def _clear(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError) and "database is locked" in str(error):
-        return TimeoutError(f"the database stayed locked for {BUSY_MS // 1000} s; is another process writing to it?")
-    return error
-
-
-def _sqlite(url: URL, *, begin: str, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = (
-            None  # we say BEGIN ourselves: the driver's own is deferred, and a later write fails
-        )
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+    async def aclose(self) -> None:
+        await self._writer.dispose()

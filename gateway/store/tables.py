@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from gateway.store.columns import Body, Id, UtcTime
+from gateway.store.columns import Body, Id, count, ref, row_id, time
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -16,25 +16,13 @@ SQLModel.metadata.naming_convention = {
 }
 
 
-def _id() -> Any:
-    return Field(default=None, sa_column=Column(Id, primary_key=True, autoincrement=True))
-
-
-def _ref(target: str, *, null: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(Id, ForeignKey(target), nullable=null))
-
-
-def _time(*, null: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(UtcTime, nullable=null))
-
-
 class ConversationRow(SQLModel, table=True):
     """A thread, bound to one session at a time. `epoch` fences its owner; `next_seq` orders its events."""
 
     __tablename__: ClassVar[str] = "conversations"
     __table_args__: ClassVar[Any] = (UniqueConstraint("channel", "account", "thread_key"),)
 
-    id: int = _id()
+    id: int = row_id()
     channel: str
     account: str
     thread_key: str
@@ -44,8 +32,8 @@ class ConversationRow(SQLModel, table=True):
     epoch: int = 0
     next_seq: int = 1
     parked_turn_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
-    created_at: datetime = _time()
-    last_message_at: datetime = _time()
+    created_at: datetime = time()
+    last_message_at: datetime = time()
 
 
 class InboxRow(SQLModel, table=True):
@@ -60,45 +48,58 @@ class InboxRow(SQLModel, table=True):
             sqlite_where=text("status = 'new'"),
             postgresql_where=text("status = 'new'"),
         ),
+        Index("ix_inbox_conversation_id", "conversation_id", "id"),
+        Index("ix_inbox_dead", "id", sqlite_where=text("status = 'dead'"), postgresql_where=text("status = 'dead'")),
     )
 
-    id: int = _id()
-    conversation_id: int | None = _ref("conversations.id", null=True)
+    id: int = row_id()
+    conversation_id: int | None = ref("conversations.id", null=True)
     seq: int = 0
     kind: str
     control: bool = False
     event_key: str = Field(unique=True)
     message_key: str | None = Field(default=None, unique=True)
     payload: str = Field(sa_column=Column(Body, nullable=False))
-    status: str = "new"  # new | done | dead | unrouted
+    status: str = "new"  # new | done | capped | interrupted | dead | replayed | dropped | unrouted
     held: bool = False
     attempts: int = 0
     faults: int = 0  # of our own code, among the attempts
-    failing_since: datetime | None = _time(null=True)
-    not_before: datetime | None = _time(null=True)
+    failing_since: datetime | None = time(null=True)
+    not_before: datetime | None = time(null=True)
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    received_at: datetime = _time()
-    handled_at: datetime | None = _time(null=True)
+    sent_at: datetime | None = time(null=True)  # by the platform's clock, where it says
+    received_at: datetime = time()
+    handled_at: datetime | None = time(null=True)
 
 
 class TurnRow(SQLModel, table=True):
     """One exchange with the session, for one message. Inserted before the post, so a crash is seen afterwards."""
 
     __tablename__: ClassVar[str] = "turns"
-    __table_args__: ClassVar[Any] = (Index("ix_turns_session", "session_id", "posted_digest"),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_turns_session", "session_id", "posted_digest"),
+        Index("ix_turns_conversation_id", "conversation_id", "id"),
+        Index("ix_turns_sender_day", "sender", "started_at"),
+        Index("ix_turns_route_day", "route", "started_at"),
+    )
 
-    id: int = _id()
-    conversation_id: int = _ref("conversations.id")
+    id: int = row_id()
+    conversation_id: int = ref("conversations.id")
     inbox_id: int = Field(sa_column=Column(Id, ForeignKey("inbox.id"), nullable=False, unique=True))
     session_id: str
     posted_text: str = Field(sa_column=Column(Text, nullable=False))
     posted_digest: str
-    state: str = "running"  # running | parked | done | failed
+    state: str = "running"  # running | parked | done | failed | interrupted
     posted: bool = False  # the platform has the post; known when the exchange ended
+    route: str | None = None
+    sender: str | None = None  # a pseudonym: turns are counted by it
+    tries: int = count(1)
+    tokens: int = count(0)
+    first_delta_at: datetime | None = time(null=True)
     reply_message_id: str | None = None
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    started_at: datetime = _time()
-    ended_at: datetime | None = _time(null=True)
+    started_at: datetime = time()
+    ended_at: datetime | None = time(null=True)
 
 
 class ApprovalRow(SQLModel, table=True):
@@ -117,8 +118,8 @@ class ApprovalRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)  # opaque, 128 random bits
-    conversation_id: int = _ref("conversations.id")
-    turn_id: int = _ref("turns.id")
+    conversation_id: int = ref("conversations.id")
+    turn_id: int = ref("turns.id")
     session_id: str
     request_message_id: str
     tool_call_id: str
@@ -130,12 +131,12 @@ class ApprovalRow(SQLModel, table=True):
     state: str = "pending"
     decided_by: str | None = None
     decided_via: str | None = None
-    decided_at: datetime | None = _time(null=True)
+    decided_at: datetime | None = time(null=True)
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     applied: bool = False
     trouble: str = Field(default="", sa_column=Column(Text, nullable=False))  # why the answer never reached the agent
-    created_at: datetime = _time()
-    expires_at: datetime = _time()
+    created_at: datetime = time()
+    expires_at: datetime = time()
 
 
 class VoteRow(SQLModel, table=True):
@@ -144,7 +145,7 @@ class VoteRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "votes"
     __table_args__: ClassVar[Any] = (UniqueConstraint("approval_id", "person"),)
 
-    id: int = _id()
+    id: int = row_id()
     approval_id: str = Field(foreign_key="approvals.id")
     person: str
     identity: str
@@ -152,11 +153,11 @@ class VoteRow(SQLModel, table=True):
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     via: str
     digest: str
-    at: datetime = _time()
+    at: datetime = time()
 
 
 class OutboxRow(SQLModel, table=True):
-    """One message that must go out. `lane` is its queue at the carrier; ids give the order inside a lane."""
+    """One message that must go out. `lane` is its queue at the carrier; rank, then id give the order inside a lane."""
 
     __tablename__: ClassVar[str] = "outbox"
     __table_args__: ClassVar[Any] = (
@@ -169,14 +170,18 @@ class OutboxRow(SQLModel, table=True):
         ),
         Index("ix_outbox_provider", "channel", "provider_id"),
         Index("ix_outbox_approval", "approval_id"),
+        Index("ix_outbox_conversation_id", "conversation_id", "id"),
+        Index(
+            "ix_outbox_failed", "id", sqlite_where=text("status = 'failed'"), postgresql_where=text("status = 'failed'")
+        ),
     )
 
-    id: int = _id()
+    id: int = row_id()
     dedupe_key: str = Field(unique=True)
     channel: str
     lane: str
     kind: str
-    conversation_id: int | None = _ref("conversations.id", null=True)
+    conversation_id: int | None = ref("conversations.id", null=True)
     approval_id: str | None = None
     changes_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))  # ShowOutcome: what it edits
     payload: str = Field(sa_column=Column(Body, nullable=False))
@@ -184,10 +189,13 @@ class OutboxRow(SQLModel, table=True):
     provider_id: str | None = None
     attempts: int = 0
     unsure: int = 0  # sends of which nobody knows whether they arrived
-    not_before: datetime | None = _time(null=True)
+    rank: int = count(0)  # what only changes something shown comes after what says something
+    segments: int = count(0)  # as the carrier counts them
+    about_at: datetime | None = time(null=True)  # when what it answers was written or decided
+    not_before: datetime | None = time(null=True)
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    created_at: datetime = _time()
-    sent_at: datetime | None = _time(null=True)
+    created_at: datetime = time()
+    sent_at: datetime | None = time(null=True)
 
 
 class TimerRow(SQLModel, table=True):
@@ -204,21 +212,11 @@ class TimerRow(SQLModel, table=True):
         ),
     )
 
-    id: int = _id()
+    id: int = row_id()
     kind: str
     subject: str
-    due: datetime = _time()
-    done_at: datetime | None = _time(null=True)
-
-
-class LeaseRow(SQLModel, table=True):
-    """Who may do, for now, what only one may do: an outbox lane, the sweep."""
-
-    __tablename__: ClassVar[str] = "leases"
-
-    name: str = Field(primary_key=True)
-    holder: str
-    until: datetime = _time()
+    due: datetime = time()
+    done_at: datetime | None = time(null=True)
 
 
 class AuditRow(SQLModel, table=True):
@@ -227,8 +225,8 @@ class AuditRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "audit"
     __table_args__: ClassVar[Any] = (Index("ix_audit_approval", "approval_id"),)
 
-    id: int = _id()
-    at: datetime = _time()
+    id: int = row_id()
+    at: datetime = time()
     what: str
     conversation_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
     approval_id: str | None = None

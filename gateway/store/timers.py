@@ -7,8 +7,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.store import Tx
 from gateway.store.tables import TimerRow
+from gateway.store.tx import Tx
 
 
 async def set_timer(tx: Tx, kind: str, subject: str, due: datetime) -> None:
@@ -24,3 +24,7 @@ async def finish(tx: Tx, kind: str, subject: str, now: datetime) -> bool:
     """True for the one who finished it; False when it was done already."""
     open_one = (col(TimerRow.kind) == kind, col(TimerRow.subject) == subject, col(TimerRow.done_at).is_(None))
     return await changed(tx.db, update(table(TimerRow)).where(*open_one).values(done_at=now)) == 1
+
+
+async def put_off(tx: Tx, timer_id: int, due: datetime) -> None:
+    await changed(tx.db, update(table(TimerRow)).where(col(TimerRow.id) == timer_id).values(due=due))

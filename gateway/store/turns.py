@@ -9,8 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.store import Tx
 from gateway.store.tables import TurnRow
+from gateway.store.tx import Tx
 
 
 async def for_event(db: AsyncSession, inbox_id: int) -> TurnRow | None:
@@ -21,13 +21,36 @@ async def get(db: AsyncSession, turn_id: int) -> TurnRow:
     return (await db.exec(select(TurnRow).where(col(TurnRow.id) == turn_id))).one()
 
 
-async def begin(tx: Tx, *, conversation_id: int, inbox_id: int, session_id: str, text: str, now: datetime) -> TurnRow:
+async def running(db: AsyncSession, conversation_id: int) -> TurnRow | None:
+    """The turn that was begun and has neither ended nor parked."""
+    mine = (col(TurnRow.conversation_id) == conversation_id, col(TurnRow.state) == "running")
+    # A turn of its own for each event, and the newest event is the one that runs.
+    return (await db.exec(select(TurnRow).where(*mine).order_by(col(TurnRow.id).desc()).limit(1))).first()
+
+
+async def count(db: AsyncSession, since: datetime, **of: str) -> int:
+    """How many turns of a `sender` or a `route` have begun since."""
+    where = [table(TurnRow).c[name] == value for name, value in of.items()]
+    question = select(func.count()).select_from(TurnRow).where(col(TurnRow.started_at) >= since, *where)
+    return int((await db.exec(question)).one())
+
+
+async def try_again(tx: Tx, turn_id: int) -> None:
+    again = update(table(TurnRow)).where(col(TurnRow.id) == turn_id)
+    await changed(tx.db, again.values(tries=table(TurnRow).c.tries + 1))
+
+
+async def begin(
+    tx: Tx, *, conversation_id: int, inbox_id: int, session_id: str, text: str, now: datetime, route: str, sender: str
+) -> TurnRow:
     digest = hashlib.sha256(text.encode()).hexdigest()
     values = {
         "conversation_id": conversation_id,
         "inbox_id": inbox_id,
         "session_id": session_id,
         "started_at": now,
+        "route": route,
+        "sender": sender,
     }
     values |= {"posted_text": text, "posted_digest": digest, "state": "running", "posted": False}
     turn_id = await insert_new(tx.db, TurnRow, **values)

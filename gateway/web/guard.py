@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from gateway.errors import Refused, TooLarge
+from gateway.errors import DatabaseAway, Refused, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ async def capped_body(request: Request, most: int) -> bytes:
 
 
 def refusing(answer: Endpoint) -> Endpoint:
-    """An endpoint whose `Refused` errors become 400, 401, 403 or 413 with their one sentence."""
+    """An endpoint whose `Refused` errors become 400, 401, 403 or 413 with their one sentence, `DatabaseAway` 503."""
 
     async def guarded(request: Request) -> Response:
         try:
@@ -32,5 +32,8 @@ def refusing(answer: Endpoint) -> Endpoint:
         except Refused as error:
             log.warning("%s refused: %s", request.url.path, error)
             return PlainTextResponse(f"{error}\n", status_code=error.status)
+        except DatabaseAway as error:
+            log.error("%s was not kept: %s", request.url.path, error)
+            return PlainTextResponse("not kept, try again\n", status_code=503, headers={"Retry-After": "5"})
 
     return guarded

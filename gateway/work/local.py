@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -12,13 +12,15 @@ from sqlalchemy.engine import URL
 from gateway.errors import ConfigError
 from gateway.ports import Work
 from gateway.store import Tx
-from gateway.work.slots import Slots
+from gateway.work.slots import Slots, cancelled, every, safely
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 1.0
+SWEEP_S = 0.5  # a timer rings within a second of its time
+BEAT_S = 1.0
+CATCH_UP_S = 5.0
 GRACE_S = 8.0
-LANES, SENDS = 1000, 50  # at once; a lane may wait for a slot of its turn, and must not keep others from theirs
+LANES, SENDS = 1000, 1000  # at once; a lane may wait for a slot of its own kind, and must not keep others from theirs
 
 
 class LocalEngine:
@@ -28,11 +30,16 @@ class LocalEngine:
         self._drains: Slots[int] | None = None
         self._sends: Slots[str] | None = None
 
-    async def wake(self, tx: Tx, conversation_id: int) -> None:
+    async def wake(self, tx: Tx, conversation_id: int, *, control: bool = False) -> None:
+        # One kind of slot will do here: there are more of them than turns can hold.
         tx.after_commit(lambda: self._drains.poke(conversation_id) if self._drains else None)
 
-    async def remind(self, tx: Tx, conversation_id: int) -> None:
-        await self.wake(tx, conversation_id)
+    async def remind(self, tx: Tx, conversations: Sequence[tuple[int, bool]]) -> None:
+        for conversation_id, control in conversations:
+            await self.wake(tx, conversation_id, control=control)
+
+    async def abort(self, tx: Tx, conversation_id: int) -> None:
+        tx.after_commit(lambda: self._drains.abort(conversation_id) if self._drains else None)
 
     async def wake_lane(self, tx: Tx, lane: str) -> None:
         tx.after_commit(lambda: self._sends.poke(lane) if self._sends else None)
@@ -41,23 +48,17 @@ class LocalEngine:
         self._drains = Slots(work.drain, self._lanes)
         self._sends = Slots(work.deliver, self._most_sends)
         stopping = asyncio.ensure_future(stop())
+        beside = [asyncio.create_task(every(BEAT_S, work.beat)), asyncio.create_task(every(CATCH_UP_S, work.catch_up))]
         try:
             while not stopping.done():
-                await _sweep(work)
+                await safely(work.sweep, "the sweep")
                 await asyncio.wait([stopping], timeout=SWEEP_S)
         finally:
             stopping.cancel()
             work.stop()
             await asyncio.gather(self._drains.close(GRACE_S), self._sends.close(GRACE_S))
+            await cancelled(beside)
             self._drains = self._sends = None
-
-
-async def _sweep(work: Work) -> None:
-    try:
-        await work.sweep()
-    except Exception:
-        # The database may be away for a moment; the next second tries again.
-        log.exception("the sweep stopped")
 
 
 def sqlite_path(url: URL) -> Path | None:

@@ -1,64 +1,73 @@
 """The engine for PostgreSQL: Procrastinate's jobs wake lanes, in any number of processes.
 
-A job is deferred on the transaction's own connection, so that the event and its wake-up commit together.
+A job is deferred in the transaction that wrote the event, so that both commit together.
 """
 
 import asyncio
-import contextlib
+import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import procrastinate
-from procrastinate import RetryStrategy
-from procrastinate.exceptions import ConnectorException, ProcrastinateException
-from procrastinate.jobs import Job
-from sqlalchemy import text
+from procrastinate import JobContext
+from procrastinate.exceptions import TaskNotFound
+from procrastinate.job_context import AbortReason
+from sqlalchemy import TextClause, text
 from sqlalchemy.engine import URL
 
-from gateway.errors import TryLater
 from gateway.ports import Work
 from gateway.store import Tx
-from gateway.work.slots import Slots
+from gateway.store.store import DATABASE_AWAY, GUARDS, POSTGRES_LINE
+from gateway.work.slots import Slots, cancelled, every, safely
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 1.0
+SWEEP_S = 0.5  # a timer rings within a second of its time
+BEAT_S = 1.0
+CATCH_UP_S = 5.0
+RESCUE_S = 1.0
 GRACE_S = 8.0
-LANES, SENDS = 100, 50  # at once; a waiting lane keeps its job, so not many more than there are slots for turns
+TURNS, CONTROLS = 50, 50  # at once
+SENDS = 1000  # lanes at once; each channel has slots of its own
 STALLED_AFTER_S = 3  # the heartbeat is each second: its jobs go to another worker
 PRUNED_AFTER_S = 30  # a worker row this silent is removed; well above the former, for its owner may only be slow
 POLL_S = 0.2  # Procrastinate does not notify when a lock is released
-RETRY = RetryStrategy(max_attempts=8, wait=1)  # a job cut off by a stop goes back to the queue
+FIRST = 100  # the priority of what need not wait for messages
 
 
 class PostgresEngine:
-    """`open` before the first wake; `run` in a worker only."""
+    """Wakes from any process; `run` in a worker only."""
 
-    def __init__(self, url: URL, *, lanes: int = LANES, sends: int = SENDS) -> None:
+    def __init__(self, url: URL, *, turns: int = TURNS, sends: int = SENDS, pool_size: int = 2) -> None:
+        """`url` must reach PostgreSQL itself: behind a pooler in transaction mode no notification arrives.
+
+        `pool_size` connections at most, and in `run` two more that listen.
+        """
         conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, configure=_configure))
-        self._queues = {"turns": lanes, "sends": sends}
+        connector = procrastinate.PsycopgConnector(
+            conninfo=conninfo, kwargs=POSTGRES_LINE, configure=_configure, min_size=0, max_size=pool_size, timeout=10
+        )
+        self._app = procrastinate.App(connector=connector)
+        self._most_sends = sends
+        self._slots = {("turns",): turns, ("control", "sends"): CONTROLS}
         self._work: Work | None = None
         self._sends: Slots[str] | None = None
-        self._drain = self._app.task(name="drain", queue="turns", retry=RETRY)(self._run_drain)
-        self._deliver = self._app.task(name="deliver", queue="sends", retry=RETRY)(self._run_deliver)
+        task = self._app.task(name="drain", queue="turns", pass_context=True)
+        self._drain = task(self._run_drain)
+        self._deliver = self._app.task(name="deliver", queue="sends")(self._run_deliver)
+        _explain_unknown_jobs()
 
-    @contextlib.asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        async with self._app.open_async():
-            yield
+    async def wake(self, tx: Tx, conversation_id: int, *, control: bool = False) -> None:
+        # A drain begins by claiming its conversation, which waits for our commit. So a job that waits now, while
+        # the conversation's row is ours, will see what we wrote, and one is enough.
+        queue, priority = ("control", FIRST) if control else ("turns", 0)
+        job = {"queue": queue, "task": "drain", "priority": priority, "lock": _lock(conversation_id)}
+        await _defer(tx, _DEFER_ONCE, job, conversation_id=conversation_id)
 
-    async def wake(self, tx: Tx, conversation_id: int) -> None:
-        # One job an event, and no deduplication here: a waiting job may be taken before our own commit is seen.
-        job = self._drain.configure(lock=_lock(conversation_id), connection=await _driver_connection(tx))
-        await _deferred(job.defer_async(conversation_id=conversation_id))
-
-    async def remind(self, tx: Tx, conversation_id: int) -> None:
-        waiting = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo' LIMIT 1")
-        connection = await tx.db.connection()
-        if (await connection.execute(waiting, {"lock": _lock(conversation_id)})).first() is None:
-            await self.wake(tx, conversation_id)
+    async def remind(self, tx: Tx, conversations: Sequence[tuple[int, bool]]) -> None:
+        forgotten = {"ids": [one for one, _ in conversations], "controls": [control for _, control in conversations]}
+        await (await tx.db.connection()).execute(_DEFER_FORGOTTEN, {**forgotten, "first": FIRST})
 
     async def wake_lane(self, tx: Tx, lane: str) -> None:
         # An owner delivers right after its own commit, without a job; the sweep finds what that leaves over.
@@ -66,63 +75,75 @@ class PostgresEngine:
             sends = self._sends
             tx.after_commit(lambda: sends.poke(lane))
             return
-        job = self._deliver.configure(connection=await _driver_connection(tx))
-        await _deferred(job.defer_async(lane=lane))
+        await _defer(tx, _DEFER, {"queue": "sends", "task": "deliver", "priority": 0, "lock": None}, lane=lane)
+
+    async def abort(self, tx: Tx, conversation_id: int) -> None:
+        # Procrastinate's own way, in our transaction: its trigger tells the worker when this is committed.
+        running = text(
+            "SELECT procrastinate_cancel_job_v1(id, true, false) FROM procrastinate_jobs "
+            "WHERE lock = :lock AND status = 'doing'"
+        )
+        await (await tx.db.connection()).execute(running, {"lock": _lock(conversation_id)})
 
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
-        self._work, self._sends = work, Slots(work.deliver, self._queues["sends"])
+        async with self._app.open_async():
+            await self._run(work, stop)
+
+    async def _run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
+        self._work, self._sends = work, Slots(work.deliver, self._most_sends)
         stopping = asyncio.ensure_future(stop())
-        workers = {queue: self._worker(queue, slots) for queue, slots in self._queues.items()}
+        again = [(BEAT_S, work.beat), (CATCH_UP_S, work.catch_up), (RESCUE_S, self._rescue_stalled)]
+        beside = [asyncio.create_task(every(seconds, do)) for seconds, do in again]
+        workers = {queues: self._worker(queues) for queues in self._slots}
         try:
             while not stopping.done():
-                await self._sweep(work)
+                await safely(work.sweep, "the sweep")
                 await asyncio.wait([stopping], timeout=SWEEP_S)
-                for queue, worker in workers.items():
+                for queues, worker in workers.items():
                     if worker.done() and not stopping.done():
                         # Others declare a worker dead that was silent too long; it goes on under a new name.
-                        log.error("the worker for %s ended and is started again", queue, exc_info=worker.exception())
-                        workers[queue] = self._worker(queue, self._queues[queue])
+                        log.warning("the worker for %s ended (%s) and is started again", queues[0], _why(worker))
+                        workers[queues] = self._worker(queues)
         finally:
             stopping.cancel()
             work.stop()
             for worker in workers.values():
                 worker.cancel()
             await asyncio.gather(*workers.values(), self._sends.close(GRACE_S), return_exceptions=True)
+            await cancelled(beside)
             self._work = self._sends = None
 
-    def _worker(self, queue: str, slots: int) -> "asyncio.Task[None]":
+    def _worker(self, queues: Sequence[str]) -> "asyncio.Task[None]":
         return asyncio.create_task(
             self._app.run_worker_async(
-                queues=[queue],
-                name=queue,
-                concurrency=slots,
+                queues=list(queues),
+                name=queues[0],
+                concurrency=self._slots[tuple(queues)],
                 fetch_job_polling_interval=POLL_S,
+                abort_job_polling_interval=1,
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=GRACE_S,
                 update_heartbeat_interval=1,
                 stalled_worker_timeout=PRUNED_AFTER_S,
-                delete_jobs="successful",
+                delete_jobs="always",  # a job is a wake-up; the rows know what is left to do
             )
         )
 
-    async def _sweep(self, work: Work) -> None:
-        try:
-            await work.sweep()
-            for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
-                await self._rescue(job)
-        except Exception:
-            # The database may be away for a moment; the next second tries again.
-            log.exception("the sweep stopped")
+    async def _rescue_stalled(self) -> None:
+        for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+            # A new job rather than the old one again: its former owner, should it wake up, ends the old one by its id.
+            await self._app.connector.execute_query_async(_RESCUE, id=job.id)
 
-    async def _rescue(self, job: Job) -> None:
-        try:
-            await self._app.job_manager.retry_job(job)
-        except ProcrastinateException:
-            log.info("job %s was rescued by another worker", job.id)
-
-    async def _run_drain(self, conversation_id: int) -> None:
+    async def _run_drain(self, context: JobContext, conversation_id: int) -> None:
         assert self._work is not None
-        await self._work.drain(conversation_id)
+        try:
+            await self._work.drain(conversation_id, control=context.job.queue == "control")
+        except DATABASE_AWAY as error:
+            # The rows are as they were; the sweep wakes the lane again.
+            log.warning("a lane stopped: the database does not answer (%s)", type(error).__name__)
+        except asyncio.CancelledError:
+            if context.abort_reason() is not AbortReason.USER_REQUEST:
+                raise
 
     async def _run_deliver(self, lane: str) -> None:
         # The job only carries the wake-up here: sending has one path in a process.
@@ -130,23 +151,76 @@ class PostgresEngine:
             self._sends.poke(lane)
 
 
-async def _deferred(job: Awaitable[Any]) -> None:
-    try:
-        await job
-    except ConnectorException as error:
-        raise TryLater("the queue of jobs does not answer") from error
+# Procrastinate's own function, of the schema we pin, in our transaction: event and wake-up commit together.
+_JOB = (
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(CAST(:queue AS varchar), CAST(:task AS varchar), :priority, "
+    "CAST(:lock AS text), NULL, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])"
+)
+_DEFER = text(_JOB)
+_DEFER_ONCE = text(
+    _JOB + " WHERE NOT EXISTS "  # noqa: S608 - two constants
+    "(SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo' AND queue_name = :queue)"
+)
+
+_RESCUE = """
+    WITH stalled AS (DELETE FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' RETURNING *)
+    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args)
+    SELECT queue_name, task_name, priority, lock, args FROM stalled
+"""
+_DEFER_FORGOTTEN = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
+        queue, 'drain', CASE WHEN control THEN CAST(:first AS integer) ELSE 0 END, lock, NULL,
+        jsonb_build_object('conversation_id', id), NULL)::procrastinate_job_to_defer_v1))
+    FROM (
+        SELECT id, control, 'conversation:' || id AS lock, CASE WHEN control THEN 'control' ELSE 'turns' END AS queue
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:controls AS boolean[])) AS forgotten (id, control)
+    ) AS forgotten
+    WHERE NOT EXISTS (
+        SELECT 1 FROM procrastinate_jobs AS jobs WHERE jobs.lock = forgotten.lock
+            AND (jobs.status = 'doing' OR (jobs.status = 'todo' AND jobs.queue_name = forgotten.queue))
+    )
+    HAVING count(*) > 0
+    """
+)
+
+
+async def _defer(tx: Tx, statement: TextClause, job: dict[str, Any], **arguments: Any) -> None:
+    connection = await tx.db.connection()
+    await connection.execute(statement, {**job, "args": json.dumps(arguments)})
 
 
 def _lock(conversation_id: int) -> str:
     return f"conversation:{conversation_id}"
 
 
+def _why(worker: "asyncio.Task[None]") -> str:
+    error = None if worker.cancelled() else worker.exception()
+    return type(error).__name__ if error else "it was declared dead"
+
+
 async def _configure(connection: Any) -> None:
-    # A plan cached while the job table is empty turns the fetch into sequential scans.
+    # Its queries are one statement each. A plan cached while the job table is empty makes the fetch scan it whole.
+    await connection.set_autocommit(True)
+    for setting, value in GUARDS.items():
+        await connection.execute(f"SET {setting} = '{value}'")
     await connection.execute("SET plan_cache_mode = force_custom_plan")
-    await connection.commit()
 
 
-async def _driver_connection(tx: Tx) -> Any:
-    raw = await (await tx.db.connection()).get_raw_connection()
-    return raw.driver_connection
+class _UnknownJobs(logging.Filter):
+    """One clear line in place of two tracebacks for a job that another release left."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not (record.exc_info and isinstance(record.exc_info[1], TaskNotFound)):
+            return True
+        job = getattr(record, "job", {})
+        record.msg = "job %s (%s) is of a kind this release does not know; what it was about is found by the sweep"
+        record.args, record.exc_info = (job.get("id"), job.get("task_name")), None
+        return getattr(record, "action", "") == "task_not_found"
+
+
+def _explain_unknown_jobs() -> None:
+    for name in ("procrastinate.worker", "procrastinate.worker.turns", "procrastinate.worker.control"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, _UnknownJobs) for one in logger.filters):
+            logger.addFilter(_UnknownJobs())

@@ -1,10 +1,15 @@
-"""Runs one task per key at a time, so many keys at once. Forgets nothing that is poked while it runs."""
+"""Runs one task per key at a time, so many keys at once. Forgets nothing that is poked while it runs.
+
+And what both engines do again and again, whatever becomes of it.
+"""
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
+
+from gateway.store.store import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +22,8 @@ class Slots(Generic[K]):
         self._slots = asyncio.Semaphore(slots)
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._again: set[K] = set()
+        self._begun: set[K] = set()
+        self._aborted: set[K] = set()
         self._closed = False
 
     def poke(self, key: K) -> None:
@@ -28,6 +35,12 @@ class Slots(Generic[K]):
         else:
             self._tasks[key] = asyncio.create_task(self._work(key))
 
+    def abort(self, key: K) -> None:
+        """Cancel what runs for `key`; what is poked meanwhile still runs."""
+        if key in self._begun:  # a task that is cancelled before it begins never says that it ended
+            self._aborted.add(key)
+            self._tasks[key].cancel()
+
     async def close(self, grace_s: float) -> None:
         """Take nothing new, let what runs end for a while, cancel the rest."""
         self._closed = True
@@ -38,22 +51,57 @@ class Slots(Generic[K]):
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _work(self, key: K) -> None:
+        self._begun.add(key)
         try:
             while True:
                 self._again.discard(key)
-                async with self._slots:
-                    if self._closed:
-                        return
-                    await self._run(key)
+                await self._once(key)
                 if key not in self._again:
                     return
+        except DATABASE_AWAY as error:
+            log.warning("work on %s stopped: the database does not answer (%s)", _named(key), type(error).__name__)
         except Exception:
             # The rows are as they were; the sweep wakes the lane again.
             log.exception("work on %s stopped", _named(key))
         finally:
             del self._tasks[key]
+            self._begun.discard(key)
+            self._aborted.discard(key)
+
+    async def _once(self, key: K) -> None:
+        try:
+            async with self._slots:
+                if not self._closed:
+                    await self._run(key)
+        except asyncio.CancelledError:
+            if key not in self._aborted:
+                raise
+            self._aborted.discard(key)
 
 
 def _named(key: Hashable) -> str:
     """A name for the log: a lane's holds a number or an address, so only its digest is shown."""
     return str(key) if isinstance(key, int) else hashlib.sha256(str(key).encode()).hexdigest()[:12]
+
+
+async def every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+    """Until it is cancelled."""
+    while True:
+        await safely(do, getattr(do, "__name__", "work"))
+        await asyncio.sleep(seconds)
+
+
+async def safely(do: Callable[[], Awaitable[None]], name: str) -> None:
+    try:
+        await do()
+    except DATABASE_AWAY as error:
+        log.warning("%s stopped: the database does not answer (%s); it goes on with it", name, type(error).__name__)
+    except Exception:
+        # The next time tries again; nothing here may end the process.
+        log.exception("%s stopped", name)
+
+
+async def cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

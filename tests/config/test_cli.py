@@ -2,27 +2,24 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-COMMANDS = [("run",), ("web",), ("worker",), ("migrate",), ("demo",), ("agents", "serve")]
-STARTS = [command for command in COMMANDS if command != ("demo",)]
+from tests.helpers.cli import gateway, says
+from tests.helpers.databases import scratch
 
-
-def gateway(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "config", *words],
-        cwd=folder,
-        env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+COMMANDS = [
+    *(("run",), ("web",), ("worker",), ("migrate",), ("demo",), ("doctor",), ("pause",), ("resume",)),
+    *(("agents", "serve"), ("conversations", "list"), ("conversations", "show"), ("conversations", "interrupt")),
+    *(("dead", "list"), ("dead", "show"), ("dead", "replay"), ("dead", "drop")),
+]
+STARTS = [("run",), ("web",), ("worker",), ("migrate",), ("agents", "serve")]
+OVER_THE_ROWS = [
+    *(("pause",), ("pause", "--list"), ("resume",), ("conversations", "list"), ("conversations", "show", "1")),
+    *(("conversations", "interrupt", "1"), ("dead", "list"), ("dead", "show", "in-1"), ("dead", "replay", "--all")),
+    ("dead", "drop", "out-1"),
+]
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -61,6 +58,25 @@ def test_every_command_shows_an_example(command: tuple[str, ...], tmp_path: Path
         ("agents", "fly"),
         ("agents", "serve", "--port", "x"),
         ("agents", "serve", "--port", "70000"),
+        ("dead",),
+        ("dead", "show"),
+        ("dead", "show", "12"),
+        ("dead", "show", "in-1", "in-2"),
+        ("dead", "replay"),
+        ("dead", "replay", "in-1", "--all"),
+        ("dead", "replay", "in-1", "at-2"),
+        ("dead", "drop"),
+        ("dead", "drop", "--all"),
+        ("pause", "--channel", "fax"),
+        ("pause", "--list", "--approvals"),
+        ("resume", "--list"),
+        ("conversations",),
+        ("conversations", "show"),
+        ("conversations", "show", "alice"),
+        ("conversations", "show", "0"),
+        ("conversations", "list", "--limit", "0"),
+        ("conversations", "interrupt", "9" * 30),
+        ("doctor", "now"),
     ],
     ids=lambda words: " ".join(words) or "nothing",
 )
@@ -83,6 +99,66 @@ def test_half_a_configuration_stops_with_one_line(command: tuple[str, ...], tmp_
 @pytest.mark.parametrize("command", STARTS, ids=" ".join)
 def test_a_group_that_is_set_as_a_variable_stops_with_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
     assert one_line(gateway(tmp_path, *command, SLACK="on")).startswith("gateway: SLACK")
+
+
+@pytest.mark.parametrize("command", OVER_THE_ROWS, ids=" ".join)
+async def test_without_a_database_an_operation_is_one_line_and_makes_none(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    said = await says(f"sqlite:///{tmp_path}/var/gateway.db", *command, code=1)
+
+    assert said.startswith("gateway: DATABASE_URL: there is no ")
+    assert len(said.splitlines()) == 1
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", OVER_THE_ROWS, ids=" ".join)
+async def test_an_operation_on_a_database_of_another_release_is_one_line(
+    command: tuple[str, ...], postgres: str, tmp_path: Path
+) -> None:
+    with scratch(postgres) as url:
+        said = await says(url, *command, code=1)
+
+    assert said.startswith("gateway: DATABASE_URL: the database is at revision none, not ")
+    assert said.endswith("run `gateway migrate`\n")
+    assert len(said.splitlines()) == 1
+
+
+async def test_an_operation_on_a_database_that_is_away_is_one_line_without_its_password() -> None:
+    said = await says("postgresql://me:s3cret@127.0.0.1:1/none", "dead", "list", code=1)
+
+    assert len(said.splitlines()) == 1
+    assert "cannot be opened" in said
+    assert "s3cret" not in said
+
+
+async def test_a_conversation_or_a_letter_that_is_not_there_is_one_line(database_url: str) -> None:
+    for words in (("conversations", "show", "4"), ("conversations", "interrupt", "4")):
+        assert (await says(database_url, *words, code=1)).startswith("gateway: there is no conversation 4")
+    for words in (("dead", "show", "in-4"), ("dead", "replay", "in-4"), ("dead", "drop", "in-4")):
+        assert await says(database_url, *words, code=1) == "gateway: there is no in-4\n"
+
+
+async def test_where_there_is_nothing_that_is_said_and_no_failure(database_url: str) -> None:
+    assert await says(database_url, "dead", "list") == "there are no dead letters\n"
+    assert await says(database_url, "dead", "replay", "--all") == "there are no dead letters\n"
+    assert await says(database_url, "conversations", "list") == "there are no conversations yet\n"
+    assert await says(database_url, "resume") == "nothing is paused\n"
+    for words in (("dead", "list", "--json"), ("conversations", "list", "--json"), ("pause", "--list", "--json")):
+        assert await says(database_url, *words) == "[]\n"
+
+
+async def test_a_pause_of_an_agent_nobody_knows_is_wrong_use_and_pauses_nothing(database_url: str) -> None:
+    said = await says(database_url, "pause", "--channel", "sms", "--agent", "suport", code=2)
+
+    assert "no route leads to an agent 'suport' (there are: support)" in said
+    assert await says(database_url, "pause", "--list") == "nothing is paused\n"
+
+
+async def test_a_broken_policy_does_not_keep_anybody_from_stopping_an_agent(database_url: str, tmp_path: Path) -> None:
+    said = await says(database_url, "pause", "--agent", "support", GATEWAY_CONFIG=str(tmp_path / "none.toml"))
+
+    assert "paused: agent support" in said
 
 
 @pytest.mark.parametrize("command", [("web",), ("worker",)], ids=" ".join)
@@ -112,5 +188,5 @@ def test_migrate_makes_the_database_and_twice_is_safe(tmp_path: Path) -> None:
         done = gateway(tmp_path, "migrate")
 
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "the database is at revision 0002\n"
+        assert done.stdout == "the database is at revision 0003\n"
     assert (tmp_path / "var/gateway.db").is_file()

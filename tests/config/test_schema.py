@@ -1,14 +1,19 @@
 """The schema's history on both databases: up, down and up again, and what is said when it cannot be."""
 
+import asyncio
+import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 import pytest
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from procrastinate.schema import SchemaManager
+from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from config import schema
@@ -16,7 +21,7 @@ from gateway.errors import ConfigError
 from gateway.store import database_url
 from tests.helpers.databases import scratch
 
-HEAD = "0002"
+HEAD = "0003"
 
 T = TypeVar("T")
 
@@ -116,6 +121,34 @@ def test_a_server_that_cannot_be_reached_is_one_line(do: Callable[[str], object]
     assert "check the address, and that the server runs" in said
     assert "\n" not in said
     assert "s3cret" not in said
+
+
+def test_a_postgresql_user_who_may_create_nothing_is_told_what_is_missing(empty: str) -> None:
+    me = f"nobody_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 's3cret'").format(sql.Identifier(me)))
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    theirs = re.sub(r"//[^@]*@", f"//{me}:s3cret@", empty)
+    try:
+        with pytest.raises(ConfigError) as caught:
+            schema.migrate(theirs)
+    finally:
+        with psycopg.connect(empty, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(me)))
+
+    said = str(caught.value)
+    assert "permission denied for schema public" in said
+    assert said.endswith("this user needs the right to create tables there: GRANT CREATE, or make it the owner")
+    assert "\n" not in said
+    assert "s3cret" not in said
+
+
+async def test_two_releases_that_migrate_at_once_both_succeed(url: str) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("on SQLite the lock file lets only one migrate")
+    done = await asyncio.gather(*(asyncio.to_thread(schema.migrate, url) for _ in range(3)))
+
+    assert done == [HEAD] * 3
 
 
 @pytest.mark.parametrize("path", ["file/gateway.db", "file/a/gateway.db", "folder"])

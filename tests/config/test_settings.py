@@ -11,9 +11,9 @@ from gateway.errors import ConfigError
 
 SLACK = {"SLACK__SIGNING_SECRET": "s3cret", "SLACK__BOT_TOKEN": "xoxb-s3cret"}
 SMS = {"SMS__ACCOUNT_SID": "AC123", "SMS__AUTH_TOKEN": "s3cret", "SMS__FROM": "+15005550199"}
-PUBLIC = {"PUBLIC_URL": "https://gateway.example"}
+PUBLIC = {"PUBLIC_URL": "https://gateway.example", "SECRET_KEY": "s3cret-and-long-enough-for-anybody"}
 WHOLE = SLACK | SMS | PUBLIC
-GROUPS = ("SLACK", "SMS", "AGENT", "AGENT_SERVER", "MODEL")
+GROUPS = ("SLACK", "SMS", "AGENT", "AGENT_SERVER", "MODEL", "OPS")
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment in which nothing of ours is set."""
     ours = {name.upper() for name in Settings.model_fields}
     for name in list(os.environ):
-        if name.upper() in ours or name.upper().startswith(tuple(f"{group}__" for group in GROUPS)):
+        if name.upper() in (*ours, "DYNO") or name.upper().startswith(tuple(f"{group}__" for group in GROUPS)):
             monkeypatch.delenv(name)
 
 
@@ -253,3 +253,35 @@ def test_a_gateway_in_a_folder_ignores_the_environment(env: Environment, tmp_pat
     assert made.database_url == f"sqlite:///{tmp_path}/gateway.db"
     assert made.port == 0
     assert not made.has_channel
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("", "not set"), ("short", "too short"), ("long-enough-for-a-key,short", "too short")]
+)
+def test_a_real_channel_needs_a_secret_key(env: Environment, key: str, said: str) -> None:
+    refused = env.refused(SMS | PUBLIC | {"SECRET_KEY": key})
+
+    assert refused.startswith(f"SECRET_KEY is {said}: set it to a long random text")
+
+
+def test_a_sandbox_needs_no_secret_key(env: Environment) -> None:
+    assert env.read({}).secret_key is None
+
+
+def test_sqlite_on_a_dyno_is_refused(env: Environment) -> None:
+    assert env.refused(WHOLE | {"DYNO": "web.1"}).startswith("DATABASE_URL is SQLite, and a dyno's disk is thrown away")
+
+
+def test_a_dynos_database_is_reached_encrypted(env: Environment) -> None:
+    address = "postgres://me:s3cret@db.example:5432/name"
+
+    assert env.read(WHOLE | {"DATABASE_URL": address}).database_url == address
+    assert env.read({"DYNO": "web.1"}).database_url.endswith("@db.example:5432/name?sslmode=require")
+    assert env.read({"DATABASE_URL": address + "?sslmode=verify-full"}).database_url.endswith("?sslmode=verify-full")
+
+
+@pytest.mark.parametrize(("pool", "carrying_jobs", "agents"), [(2, 1, 1), (5, 2, 3), (20, 7, 10)])
+def test_one_number_sizes_every_pool(env: Environment, pool: int, carrying_jobs: int, agents: int) -> None:
+    read = env.read({"DATABASE_POOL": str(pool)})
+
+    assert (read.database_pool, read.engine_pool, read.agent_server_pool) == (pool, carrying_jobs, agents)

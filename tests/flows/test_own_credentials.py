@@ -115,16 +115,16 @@ async def test_a_signed_body_nobody_can_read_is_400(world: World) -> None:
     assert world.inbox() == 0
 
 
-async def test_a_message_that_cannot_be_kept_is_answered_500_and_taken_when_it_comes_again(world: World) -> None:
+async def test_a_message_that_cannot_be_kept_is_answered_503_and_taken_when_it_comes_again(world: World) -> None:
     database = world.folder / "var" / "gateway.db"
     event = slack.message("Where is order A-1001?", ts="1700000100.000100")
     _run(database, "ALTER TABLE inbox RENAME TO inbox_away")
 
-    failed = [await world.slack(event), await world.text("Where is order A-1001?", "SM1")]
+    failed = await asyncio.gather(world.slack(event), world.text("Where is order A-1001?", "SM1"))
     _run(database, "ALTER TABLE inbox_away RENAME TO inbox")
     taken = [await world.slack(event), await world.text("Where is order A-1001?", "SM1")]
 
-    assert [answer.status_code for answer in failed] == [500, 500]
+    assert [answer.status_code for answer in failed] == [503, 503]
     assert [answer.status_code for answer in taken] == [200, 200]
     assert "A-1001" in (await world.texts(1))[0]["Body"]
     await until(lambda: _called(world, "chat.postMessage"), "the reply in Slack")

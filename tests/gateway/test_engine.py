@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ports import Engine
-from gateway.store import Store
+from gateway.store import Store, Tx
 from gateway.work.local import LocalEngine
 from gateway.work.postgres import PostgresEngine
 from tests.helpers.process import until
@@ -31,7 +32,7 @@ class Recorder:
         self.slow: set[int] = set()
         self.faulty: set[int] = set()
 
-    async def drain(self, conversation_id: int) -> None:
+    async def drain(self, conversation_id: int, *, control: bool = False) -> None:
         self.at_once[conversation_id] += 1
         assert self.at_once[conversation_id] == 1
         self.most = max(self.most, sum(self.at_once.values()))
@@ -52,6 +53,12 @@ class Recorder:
     async def sweep(self) -> None:
         self.sweeps += 1
 
+    async def beat(self) -> None:
+        pass
+
+    async def catch_up(self) -> None:
+        pass
+
     def stop(self) -> None:
         self.stopped = True
 
@@ -68,9 +75,7 @@ async def engine(store: Store) -> AsyncIterator[Engine]:
     if store.on_sqlite:
         yield LocalEngine()
         return
-    engine = PostgresEngine(store.url)
-    async with engine.open():
-        yield engine
+    yield PostgresEngine(store.url)
 
 
 @contextlib.asynccontextmanager
@@ -173,15 +178,90 @@ async def test_fifty_conversations_run_side_by_side(store: Store, engine: Engine
         work.gate.set()
 
 
-async def test_a_reminder_of_what_waits_already_adds_nothing(store: Store, engine: Engine) -> None:
+async def test_waking_what_waits_already_adds_nothing(store: Store, engine: Engine) -> None:
     work = Recorder()
     work.slow.add(1)
     async with at_work(engine, work):
         await store.write(lambda tx: engine.wake(tx, 1))
         await seen(lambda: work.at_once[1] == 1)
         for _ in range(10):
-            await store.write(lambda tx: engine.remind(tx, 1))
+            await store.write(lambda tx: engine.wake(tx, 1))
+            await store.write(lambda tx: engine.remind(tx, [(1, False)]))
         work.gate.set()
         await store.write(lambda tx: engine.wake(tx, 2))
         await seen(lambda: 2 in work.drained and work.drained.count(1) == 2)
     assert work.drained.count(1) == 2
+
+
+# --- abort -----------------------------------------------------------------------------------------------------
+
+
+async def test_an_abort_cuts_short_what_runs_and_what_is_woken_with_it_follows(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    work.slow.add(1)
+    async with at_work(engine, work):
+        await store.write(lambda tx: engine.wake(tx, 1))
+        await seen(lambda: work.at_once[1] == 1)
+        work.slow.discard(1)
+
+        await store.write(lambda tx: _abort_and_wake(engine, tx, 1))
+        await seen(lambda: work.drained == [1])
+        assert not work.gate.is_set()
+
+
+async def test_an_abort_where_nothing_runs_yet_leaves_the_wake_up(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    async with at_work(engine, work):
+        await store.write(lambda tx: _wake_and_abort(engine, tx, 1))
+        await store.write(lambda tx: engine.wake(tx, 2))
+        await seen(lambda: 2 in work.drained)
+        await store.write(lambda tx: engine.wake(tx, 1))
+        await seen(lambda: 1 in work.drained)
+
+
+async def test_aborts_and_wake_ups_at_any_moment_forget_no_conversation(store: Store, engine: Engine) -> None:
+    work, dice = Recorder(), random.Random(5)
+    async with at_work(engine, work):
+        for _ in range(20):
+            deeds = [dice.choice([engine.wake, engine.abort]) for _ in range(10)]
+            await asyncio.gather(*(store.write(lambda tx, deed=deed: deed(tx, 1)) for deed in deeds))
+        before = work.drained.count(1)
+        await store.write(lambda tx: engine.wake(tx, 1))
+        await seen(lambda: work.drained.count(1) > before)
+
+
+async def test_an_abort_of_one_conversation_disturbs_no_other(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    work.slow |= {1, 2}
+    async with at_work(engine, work):
+        await store.write(lambda tx: engine.wake(tx, 1))
+        await store.write(lambda tx: engine.wake(tx, 2))
+        await seen(lambda: work.most == 2)
+        await store.write(lambda tx: engine.abort(tx, 1))
+        await seen(lambda: work.at_once[1] == 0)
+        work.gate.set()
+        await seen(lambda: work.drained == [2])
+
+
+async def _abort_and_wake(engine: Engine, tx: Tx, conversation_id: int) -> None:
+    await engine.abort(tx, conversation_id)
+    await engine.wake(tx, conversation_id, control=True)
+
+
+async def _wake_and_abort(engine: Engine, tx: Tx, conversation_id: int) -> None:
+    await engine.wake(tx, conversation_id)
+    await engine.abort(tx, conversation_id)
+
+
+# --- control ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_need_not_wait_for_messages_goes_before_them(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    work.slow |= set(range(60))
+    async with at_work(engine, work):
+        await asyncio.gather(*(store.write(lambda tx, n=n: engine.wake(tx, n)) for n in range(60)))
+        await seen(lambda: work.most >= 50)
+        await store.write(lambda tx: engine.wake(tx, 100, control=True))
+        await seen(lambda: 100 in work.drained)
+        work.gate.set()

@@ -32,6 +32,7 @@ AWAITING = StatusChanged(status=AgentStatus.AWAITING_APPROVAL)
 REPLY = Replied(message_id="m-1", text="On its way.")
 FAILED = TurnFailed(message_id="m-1", error="the model is away")
 POSTED = UserPosted(message_id="u-1", text="Where is it?")
+STOPPED = TurnFailed(message_id="m-9", error="interrupted", resumable=True)
 OTHER = UserPosted(message_id="u-2", text="Something else")
 
 
@@ -274,6 +275,80 @@ async def test_an_older_turns_requests_are_not_this_turns() -> None:
     assert await posted(line, first_try=False) == REPLY
 
 
+# --- the platform was stopped in the middle ----------------------------------------------------------------
+
+
+def stops(times: int) -> list[HistoryEntry]:
+    return [TurnFailed(message_id=f"m-9{n}", error="interrupted", resumable=True) for n in range(times)]
+
+
+@pytest.mark.parametrize("before", [[], [OTHER, REPLY], [POSTED], [POSTED, STOPPED]])
+async def test_a_platform_that_stops_in_the_middle_is_tried_again(before: list[HistoryEntry]) -> None:
+    line = Line(before=before, comes=[PROCESSING, TurnFailed(message_id="m-2", error="interrupted", resumable=True)])
+
+    with pytest.raises(AgentUnavailable, match="stopped in the middle"):
+        await posted(line, first_try=False)
+
+
+@pytest.mark.parametrize("status", [AgentStatus.IDLE, AgentStatus.PROCESSING, None])
+@pytest.mark.parametrize("times", [1, exchange.MAX_STOPS - 1])
+async def test_a_post_of_which_nothing_came_but_stops_is_posted_again(status: AgentStatus | None, times: int) -> None:
+    line = Line(before=[OTHER, REPLY, POSTED, *stops(times)], comes=[PROCESSING, REPLY], status=status)
+
+    assert await posted(line, first_try=False) == REPLY
+    assert line.did == POST
+
+
+async def test_a_stop_that_is_known_from_the_history_is_not_heard_once_more() -> None:
+    line = Line(before=[POSTED, STOPPED], comes=[STOPPED, IDLE, PROCESSING, REPLY], status=AgentStatus.PROCESSING)
+
+    assert await posted(line, first_try=False) == REPLY
+
+
+@pytest.mark.parametrize("came", [REPLY, FAILED, Asked((asked("a-1"),))])
+async def test_what_came_after_a_stop_counts(came: exchange.Outcome) -> None:
+    after = came.requests if isinstance(came, Asked) else (came,)
+    line = Line(before=[POSTED, STOPPED, *after])
+
+    assert await posted(line, first_try=False) == came
+    assert line.did == []
+
+
+async def test_a_post_that_stops_the_platform_every_time_has_failed() -> None:
+    line = Line(before=[POSTED, *stops(exchange.MAX_STOPS)])
+
+    outcome = await posted(line, first_try=False)
+
+    assert isinstance(outcome, TurnFailed)
+    assert not outcome.resumable
+    assert line.did == []
+
+
+async def test_a_stop_after_a_request_is_a_failure() -> None:
+    line = Line(before=[POSTED, asked("a-1", is_open=False), STOPPED])
+
+    for outcome in (await posted(line, first_try=False), await answered(line)):
+        assert outcome == TurnFailed(message_id="m-9", error="interrupted")
+    assert line.did == []
+
+
+async def test_a_second_post_that_is_refused_has_failed_and_is_in_the_session() -> None:
+    line = Line(before=[POSTED, STOPPED], refuses=AgentRefused("too long"))
+
+    assert await posted(line, first_try=False) == TurnFailed(message_id="m-9", error="too long")
+
+
+async def test_who_lost_the_conversation_posts_nothing_again() -> None:
+    line = Line(before=[POSTED, STOPPED])
+
+    async def lost() -> None:
+        raise LaneLost
+
+    with pytest.raises(LaneLost):
+        await exchange.post(line, what(first_try=False), lost)
+    assert line.did == []
+
+
 # --- answering ---------------------------------------------------------------------------------------------
 
 
@@ -311,6 +386,13 @@ async def test_an_answer_given_before_a_crash_finds_its_reply_in_the_history(out
     assert await answered(line) == outcome
 
 
+async def test_a_request_that_came_when_the_post_ran_again_is_answered() -> None:
+    line = Line(before=[POSTED, STOPPED, asked("a-1")], comes=[PROCESSING, REPLY])
+
+    assert await answered(line) == REPLY
+    assert line.did == [("look", None), ("answer", ("a-1", Confirm()))]
+
+
 async def test_a_reply_to_an_older_post_is_not_this_turns() -> None:
     line = Line(before=[OTHER, Replied(message_id="m-0", text="old"), POSTED], comes=[PROCESSING, REPLY])
 
@@ -329,7 +411,7 @@ async def test_a_line_lost_after_the_answer_is_tried_again() -> None:
 
 # --- what followed a post ----------------------------------------------------------------------------------
 
-entries = st.sampled_from([POSTED, OTHER, REPLY, FAILED, asked("a-1")])
+entries = st.sampled_from([POSTED, OTHER, REPLY, FAILED, STOPPED, asked("a-1")])
 
 
 @settings(deadline=None)

@@ -1,85 +1,18 @@
 """What goes out: in order within a lane, retried, looked up when uncertain, and never in the way of other lanes."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gateway.errors import TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import Delivery, DeliveryReported, Outbound, Receipt, Say, ThreadRef
-from gateway.outbox import Outbox
+from gateway.errors import TryLater, Uncertain, WillNeverArrive
+from gateway.events import Delivery, DeliveryReported, Say
 from gateway.store import Store, Tx, sendings
 from tests.helpers.clock import Clock
+from tests.helpers.office import ALICE, Carrier, Office
 from tests.helpers.rows import rows
-
-ALICE, OPS = ThreadRef("sms", "+1", "+2"), ThreadRef("sms", "+1", "+9")
-
-
-class Carrier:
-    """A channel that does what it is told to: an error is raised, "lost" arrives but says nothing."""
-
-    name = "sms"
-
-    def __init__(self) -> None:
-        self.arrived: list[str] = []
-        self.script: deque[Any] = deque()
-        self.can_look_up = True
-        self.finds = ""
-        self.looks: deque[Exception] = deque()
-
-    def lane(self, to: ThreadRef) -> str:
-        return f"sms:{to.key}"
-
-    async def send(self, message: Outbound) -> Receipt:
-        assert isinstance(message, Say)
-        act = self.script.popleft() if self.script else None
-        if isinstance(act, BaseException):
-            raise act
-        self.arrived.append(message.text)
-        if act == "lost":
-            raise Uncertain("the answer was lost")
-        return Receipt(provider_id=f"id-{message.ref}")
-
-    async def find(self, message: Outbound) -> Receipt | None:
-        assert isinstance(message, Say)
-        if self.looks:
-            raise self.looks.popleft()
-        if not self.can_look_up:
-            raise Unknowable("no list here")
-        if self.finds:
-            return Receipt(provider_id=self.finds)
-        return Receipt(provider_id=f"id-{message.ref}") if message.text in self.arrived else None
-
-    def routes(self, door: Any) -> list[Any]:
-        return []
-
-    async def fetch(self, media: Any) -> Any:
-        raise NotImplementedError
-
-    async def check(self) -> list[Any]:
-        return []
-
-    async def aclose(self) -> None:
-        pass
-
-
-class Quiet:
-    """An engine that runs nothing: the test delivers by itself."""
-
-    async def wake(self, tx: Tx, conversation_id: int) -> None:
-        pass
-
-    async def remind(self, tx: Tx, conversation_id: int) -> None:
-        pass
-
-    async def wake_lane(self, tx: Tx, lane: str) -> None:
-        pass
-
-    async def run(self, work: Any, stop: Callable[[], Any]) -> None:
-        raise NotImplementedError
 
 
 @pytest.fixture
@@ -95,11 +28,11 @@ def carrier() -> Carrier:
 
 
 @pytest.fixture
-def outbox(store: Store, carrier: Carrier, clock: Clock) -> Outbox:
-    return Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[OPS])
+def outbox(store: Store, carrier: Carrier, clock: Clock) -> Office:
+    return Office(store, {"sms": carrier}, clock)
 
 
-async def queue(store: Store, outbox: Outbox, *texts: str) -> None:
+async def queue(store: Store, outbox: Office, *texts: str) -> None:
     for text in texts:
         await store.write(lambda tx, text=text: outbox.add(tx, Say(to=ALICE, text=text), key=text))
 
@@ -113,7 +46,7 @@ async def receipt(store: Store) -> str:
 
 
 async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     await queue(store, outbox, "one", "two", "three")
 
@@ -123,7 +56,7 @@ async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
     assert await states(store) == ["sent"] * 3
 
 
-async def test_the_same_key_is_one_message(store: Store, outbox: Outbox, carrier: Carrier) -> None:
+async def test_the_same_key_is_one_message(store: Store, outbox: Office, carrier: Carrier) -> None:
     await queue(store, outbox, "one", "one")
 
     await outbox.deliver("sms:+2")
@@ -132,7 +65,7 @@ async def test_the_same_key_is_one_message(store: Store, outbox: Outbox, carrier
 
 
 async def test_a_message_that_must_wait_keeps_the_others_behind_it(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.script.append(TryLater("busy", retry_after=30))
     await queue(store, outbox, "one", "two")
@@ -149,7 +82,7 @@ async def test_a_message_that_must_wait_keeps_the_others_behind_it(
 
 
 async def test_a_message_that_will_never_arrive_unblocks_its_lane_and_is_told_once(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     carrier.script.extend([WillNeverArrive("no such number"), WillNeverArrive("no such number")])
     await queue(store, outbox, "one", "two", "three")
@@ -162,7 +95,7 @@ async def test_a_message_that_will_never_arrive_unblocks_its_lane_and_is_told_on
 
 
 async def test_an_uncertain_message_that_arrived_is_not_sent_again(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.script.append("lost")
     await queue(store, outbox, "one")
@@ -177,7 +110,7 @@ async def test_an_uncertain_message_that_arrived_is_not_sent_again(
 
 
 async def test_an_uncertain_message_that_did_not_arrive_is_sent(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.script.append(Uncertain("cut off"))
     await queue(store, outbox, "one")
@@ -190,7 +123,7 @@ async def test_an_uncertain_message_that_did_not_arrive_is_sent(
 
 
 async def test_where_the_carrier_cannot_tell_it_is_tried_once_more_and_no_oftener(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.can_look_up = False
     carrier.script.extend(["lost", "lost", "lost"])
@@ -205,7 +138,7 @@ async def test_where_the_carrier_cannot_tell_it_is_tried_once_more_and_no_oftene
 
 
 async def test_a_send_cut_off_by_a_crash_is_looked_up_by_the_next_process(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     await queue(store, outbox, "one")
     carrier.arrived.append("one")
@@ -213,16 +146,16 @@ async def test_a_send_cut_off_by_a_crash_is_looked_up_by_the_next_process(
     assert row is not None
     await store.write(lambda tx: sendings.begin(tx, row, "sending"))
 
-    await Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[]).deliver("sms:+2")
+    await Office(store, {"sms": carrier}, clock).deliver("sms:+2")
 
     assert carrier.arrived == ["one"]
     assert await states(store) == ["sent"]
 
 
 async def test_two_processes_deliver_a_lane_without_sending_twice(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
-    other = Outbox(store, Quiet(), {"sms": carrier}, clock, alerts=[])
+    other = Office(store, {"sms": carrier}, clock)
     await queue(store, outbox, *(f"m{number:02}" for number in range(20)))
 
     await asyncio.gather(outbox.deliver("sms:+2"), other.deliver("sms:+2"))
@@ -232,7 +165,7 @@ async def test_two_processes_deliver_a_lane_without_sending_twice(
 
 
 async def test_a_carrier_that_is_away_for_a_day_is_waited_for_and_then_given_up(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.script.extend([TryLater("busy")] * 25)
     await queue(store, outbox, "one", "two")
@@ -245,7 +178,7 @@ async def test_a_carrier_that_is_away_for_a_day_is_waited_for_and_then_given_up(
     assert await states(store) == ["failed", "sent"]
 
 
-async def test_receipts_never_move_backwards(store: Store, outbox: Outbox) -> None:
+async def test_receipts_never_move_backwards(store: Store, outbox: Office) -> None:
     await queue(store, outbox, "one")
     await outbox.deliver("sms:+2")
 
@@ -255,14 +188,14 @@ async def test_receipts_never_move_backwards(store: Store, outbox: Outbox) -> No
     assert await states(store) == ["delivered"]
 
 
-async def test_a_receipt_for_something_we_never_sent_is_let_be(store: Store, outbox: Outbox) -> None:
+async def test_a_receipt_for_something_we_never_sent_is_let_be(store: Store, outbox: Office) -> None:
     await outbox.report(DeliveryReported(channel="sms", provider_id="SM404", state=Delivery.FAILED))
 
     assert await rows(store, "outbox") == []
 
 
 async def test_what_a_carrier_gave_up_later_is_told_to_operations(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     await queue(store, outbox, "one")
     await outbox.deliver("sms:+2")
@@ -277,7 +210,7 @@ async def test_what_a_carrier_gave_up_later_is_told_to_operations(
 
 
 async def test_one_process_that_is_asked_twice_at_once_sends_once(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     await queue(store, outbox, *(f"m{number:02}" for number in range(20)))
 
@@ -288,7 +221,7 @@ async def test_one_process_that_is_asked_twice_at_once_sends_once(
 
 
 async def test_many_busy_answers_do_not_use_up_the_second_send(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.can_look_up = False
     carrier.script.extend([TryLater("busy")] * 5 + [Uncertain("cut off")])
@@ -303,7 +236,7 @@ async def test_many_busy_answers_do_not_use_up_the_second_send(
 
 
 async def test_a_message_taken_back_before_it_went_out_never_goes_out(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     await queue(store, outbox, "one", "two")
 
@@ -315,7 +248,7 @@ async def test_a_message_taken_back_before_it_went_out_never_goes_out(
 
 
 async def test_a_row_nobody_can_read_does_not_block_its_lane(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     values = {"channel": "sms", "lane": "sms:+2", "kind": "say", "created_at": clock()}
     await store.write(lambda tx: sendings.add(tx, dedupe_key="odd", payload="{}", **values))
@@ -329,7 +262,7 @@ async def test_a_row_nobody_can_read_does_not_block_its_lane(
 
 
 async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_one(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     same = Say(to=ALICE, text="On its way.")
     await store.write(lambda tx: outbox.add(tx, same, key="first"))
@@ -348,7 +281,7 @@ async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_on
 
 
 async def test_a_look_that_must_wait_is_no_reason_to_send_again(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     carrier.script.append("lost")
     carrier.looks.extend([TryLater("busy")] * 14)
@@ -363,7 +296,7 @@ async def test_a_look_that_must_wait_is_no_reason_to_send_again(
 
 
 async def test_paused_lanes_do_not_crowd_out_one_that_is_due(
-    store: Store, outbox: Outbox, carrier: Carrier, clock: Clock
+    store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
     async def crowd(tx: Tx) -> None:
         for number in range(600):
@@ -380,7 +313,7 @@ async def test_paused_lanes_do_not_crowd_out_one_that_is_due(
 
 
 async def test_a_fault_while_writing_frees_the_lane_for_the_next(
-    store: Store, outbox: Outbox, carrier: Carrier
+    store: Store, outbox: Office, carrier: Carrier
 ) -> None:
     await queue(store, outbox, "one", "two")
     carrier.script.append(asyncio.CancelledError())

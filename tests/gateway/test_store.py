@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
 
 from gateway.store import Store, Tx
 from gateway.store.sql import insert_new
-from gateway.store.tables import AuditRow, LeaseRow
+from gateway.store.tables import AuditRow
+from gateway.store.upkeep import LeaseRow
 from tests.helpers.rows import rows
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -45,15 +50,15 @@ async def test_a_deed_that_fails_leaves_nothing_and_its_neighbours_are_kept(stor
 
 async def test_a_database_error_in_one_deed_spoils_no_other(store: Store) -> None:
     async def clashes(tx: Tx) -> None:
-        tx.db.add(LeaseRow(name="a", holder="other", until=NOW))
-        await tx.db.flush()
+        await insert_new(tx.db, LeaseRow, name="half", holder="me", until=NOW)
+        await (await tx.db.connection()).execute(text("INSERT INTO leases (name, holder) VALUES ('a', 'other')"))
 
     await store.write(lease("a"))
     done = await asyncio.gather(
         *(store.write(lease(f"n{i}")) for i in range(5)), store.write(clashes), return_exceptions=True
     )
 
-    assert [isinstance(one, Exception) for one in done] == [False] * 5 + [True]
+    assert [isinstance(one, IntegrityError) for one in done] == [False] * 5 + [True]
     assert len(await rows(store, "leases")) == 6
 
 
@@ -61,9 +66,7 @@ async def test_a_database_error_in_one_deed_spoils_no_other(store: Store) -> Non
 async def test_when_sqlite_drops_the_whole_transaction_nobody_is_told_it_was_kept(store: Store) -> None:
     async def loses_everything(tx: Tx) -> None:
         # What a disk error does: the whole transaction is gone, not the savepoint alone.
-        driver = (await (await tx.db.connection()).get_raw_connection()).driver_connection
-        assert driver is not None
-        await driver.execute("ROLLBACK")
+        await (await tx.db.connection()).execute(text("ROLLBACK"))
         raise OSError("disk I/O error")
 
     done = await asyncio.gather(
@@ -116,3 +119,25 @@ async def test_hundreds_of_writes_at_once_are_all_kept(store: Store) -> None:
     await asyncio.gather(*(store.write(note) for _ in range(300)))
 
     assert len(await rows(store, "audit")) == 300
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_deed_that_waits_for_something_else_is_refused_and_leaves_nothing(store: Store) -> None:
+    async def waits(tx: Tx) -> None:
+        await lease("half")(tx)
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="a deed waited for something"):
+        await store.write(waits)
+
+    assert await rows(store, "leases") == []
+
+
+async def test_a_long_question_sees_what_was_written_before_it(store: Store) -> None:
+    await store.write(lease("a"))
+
+    async def question(db: Any) -> list[str]:
+        return list((await db.exec(select(LeaseRow.name))).all())
+
+    assert await store.survey(question) == ["a"]
+    assert await store.read(question) == ["a"]

@@ -5,34 +5,61 @@ import hashlib
 import hmac
 import itertools
 import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from tests.helpers.halt import Halt
 
 SECRET, TOKEN = "8f742231b10e8888abcd99yyyzzz85a5", "12345678901234567890123456789012"
 ACCOUNT, NUMBER = "AC" + "a" * 32, "+15557770000"
 
 
-class Carriers:
-    """`slack` holds (method, arguments) and `texts` the forms posted to Messages, in order."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A text on its way out. `who` sends it; `taken`: the carrier has it, and the sender does not know yet."""
 
-    def __init__(self) -> None:
+    who: str
+    to: str
+    body: str
+    taken: bool
+
+
+class Carriers:
+    """`slack` holds (method, arguments) and `texts` the forms posted to Messages, in order.
+
+    Everything is also there below `/NAME`, for a process called so. With `shows_texts` Twilio's list of messages can
+    be asked for; without, it is refused. A text waits at `halt` before it is taken, and again before the answer.
+    """
+
+    def __init__(self, *, shows_texts: bool = False) -> None:
         self.slack: list[tuple[str, dict[str, Any]]] = []
         self.texts: list[dict[str, str]] = []
+        self.listed: list[dict[str, Any]] = []
+        self.lookups = 0
+        self.halt: Halt[Sending] | None = None
+        self._shows_texts = shows_texts
         self._ts = itertools.count(1)
-        self.app = Starlette(
-            routes=[
-                Route("/api/{method}", self._slack, methods=["POST", "GET"]),
-                Route("/2010-04-01/Accounts/{sid}/Messages.json", self._messages, methods=["POST"]),
-            ]
-        )
+        routes: list[BaseRoute] = [
+            Route("/api/{method}", self._slack, methods=["POST", "GET"]),
+            Route("/2010-04-01/Accounts/{sid}/Messages.json", self._messages, methods=["POST"]),
+            Route("/2010-04-01/Accounts/{sid}/Messages.json", self._list, methods=["GET"]),
+        ]
+        self.app = Starlette(routes=[*routes, Mount("/{who}", routes=routes)])
 
     def called(self, method: str) -> list[dict[str, Any]]:
         return [arguments for name, arguments in self.slack if name == method]
+
+    def came_in(self, body: str, *, sender: str, sid: str) -> None:
+        """The carrier has a text for us, whether or not it could hand it over."""
+        self._keep(sid, sender, NUMBER, body, "inbound", "received")
 
     async def _slack(self, request: Request) -> JSONResponse:
         if request.headers.get("content-type", "").startswith("application/json"):
@@ -42,16 +69,51 @@ class Carriers:
         for name in ("blocks", "view", "metadata"):
             if isinstance(arguments.get(name), str):
                 arguments[name] = json.loads(arguments[name])
-        self.slack.append((request.path_params["method"], arguments))
         ts = arguments.get("ts") or f"1700000000.{next(self._ts):06d}"
+        self.slack.append((request.path_params["method"], arguments | {"ts": ts}))
         return JSONResponse({"ok": True, "channel": arguments.get("channel"), "ts": ts, "message": {"ts": ts}})
 
-    async def _messages(self, request: Request) -> JSONResponse:
+    async def _messages(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
+        who, to, body = request.path_params.get("who", ""), form["To"], form["Body"]
+        if not await self._goes_on(Sending(who, to, body, taken=False)):
+            return Response(status_code=503)
         self.texts.append(form)
         sid = f"SM{len(self.texts):032d}"
-        body = {"sid": sid, "status": "queued", "to": form["To"], "from": form.get("From"), "body": form["Body"]}
-        return JSONResponse(body | {"account_sid": ACCOUNT, "error_code": None}, status_code=201)
+        self._keep(sid, form.get("From", NUMBER), to, body, "outbound-api", "sent")
+        await self._goes_on(Sending(who, to, body, taken=True))
+        answer = {"sid": sid, "status": "queued", "to": to, "from": form.get("From"), "body": body}
+        return JSONResponse(answer | {"account_sid": ACCOUNT, "error_code": None}, status_code=201)
+
+    async def _list(self, request: Request) -> JSONResponse:
+        if not self._shows_texts:
+            return JSONResponse({"code": 20003, "message": "Permission denied", "status": 403}, status_code=403)
+        self.lookups += 1
+        asked = request.query_params
+        since = _time(asked.get("DateSent>"))
+        shown = [
+            one
+            for one in reversed(self.listed)
+            if asked.get("To") in (None, one["to"])
+            and asked.get("From") in (None, one["from"])
+            and (since is None or parsedate_to_datetime(one["date_sent"]) >= since)
+        ]
+        return JSONResponse({"messages": shown[: int(asked.get("PageSize", 50))], "next_page_uri": None})
+
+    def _keep(self, sid: str, sender: str, to: str, body: str, direction: str, status: str) -> None:
+        moment = format_datetime(datetime.now(UTC))
+        which = {"sid": sid, "account_sid": ACCOUNT, "direction": direction, "status": status}
+        times = {"date_created": moment, "date_sent": moment, "date_updated": moment}
+        words = {"from": sender, "to": to, "body": body, "num_media": "0", "num_segments": "1"}
+        self.listed.append({**which, **times, **words, "error_code": None, "messaging_service_sid": None})
+
+    async def _goes_on(self, sending: Sending) -> bool:
+        return self.halt is None or await self.halt.pass_by(sending)
+
+
+def _time(asked: str | None) -> datetime | None:
+    """Twilio takes a date or a moment; both are in UTC."""
+    return datetime.fromisoformat(asked).replace(tzinfo=UTC) if asked else None
 
 
 def text(public_url: str, body: str, *, sender: str, sid: str, to: str = NUMBER, token: str = TOKEN) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from gateway.store import Store, tables
+from gateway.store import Store, tables, upkeep
 
 assert tables
+assert upkeep
 
 
 async def rows(store: Store, name: str) -> list[dict[str, Any]]:

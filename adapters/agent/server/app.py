@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from adapters.agent.server import definitions
-from adapters.agent.server.database import Database
+from adapters.agent.server.database import POOL_SIZE, Database
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.sessions import LOOK_EVERY_S, Sessions
 from adapters.agent.server.sockets import Socket
@@ -28,6 +28,8 @@ from adapters.agent.server.store import Store
 class ServerSettings(BaseModel):
     agents_dir: Path
     database_url: str
+    pool_size: int = POOL_SIZE  # connections for queries on PostgreSQL; one more says that this server lives
+    direct_url: str = ""  # for that one, where `database_url` is a pooler's in transaction mode
     api_key: SecretStr | None = None  # None: any key, from this machine only
     approval_expires_after: timedelta = timedelta(days=8)  # longer than the gateway's own longest wait
     look_every_s: float = LOOK_EVERY_S
@@ -36,7 +38,7 @@ class ServerSettings(BaseModel):
 def build(settings: ServerSettings) -> Starlette:
     """Raises `ConfigError`. The store is opened and closed by the app's lifespan."""
     agents = definitions.load(settings.agents_dir)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, pool_size=settings.pool_size, direct_url=settings.direct_url)
     sessions = Sessions(Store(database), agents, approval_expires_after=settings.approval_expires_after)
     door = Door(settings.api_key, agents, sessions)
 

@@ -1,19 +1,19 @@
-"""SQLite or PostgreSQL behind one engine: connections to read and to write with, and which servers live."""
+"""SQLite or PostgreSQL behind one engine: connections to read and to write with. No task may hold two at once."""
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from adapters.agent.server.tables import metadata
+from adapters.agent.server.liveness import AWAY, Liveness
+from adapters.agent.server.tables import LATER_INDEXES, metadata
 from gateway.errors import ConfigError
 
 DRIVERS = {
@@ -24,30 +24,62 @@ DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 
+POOL_SIZE = 3
+PATIENCE_S = 15.0  # of a turn that has something to write
+PAUSE_S = 0.3
+CONNECTION_WITHIN_S = 10.0
+POSTGRES_LINE = {  # a line that is cut in silence is noticed within seconds
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
-def async_url(database_url: str) -> URL:
+T = TypeVar("T")
+
+
+async def patiently(deed: Callable[[], Awaitable[T]], for_s: float = PATIENCE_S) -> T:
+    """Do it, again and again while the database is away. It must be safe to do twice: a commit may be kept unheard."""
+    until = asyncio.get_running_loop().time() + for_s
+    while True:
+        try:
+            return await deed()
+        except AWAY:
+            if asyncio.get_running_loop().time() >= until:
+                raise
+        await asyncio.sleep(PAUSE_S)
+
+
+def async_url(database_url: str, variable: str = "AGENT_SERVER__DATABASE_URL") -> URL:
     """Raises `ConfigError` for a database that is neither SQLite in a file nor PostgreSQL."""
     try:
         url = make_url(database_url)
     except ArgumentError as error:
-        raise ConfigError(
-            "AGENT_SERVER__DATABASE_URL is not a database URL; set sqlite:///path or postgresql://..."
-        ) from error
+        raise ConfigError(f"{variable} is not a database URL; set sqlite:///path or postgresql://...") from error
     if url.drivername not in DRIVERS or (url.drivername.startswith("sqlite") and not url.database):
-        raise ConfigError("AGENT_SERVER__DATABASE_URL must be sqlite:///path or postgresql://...")
+        raise ConfigError(f"{variable} must be sqlite:///path or postgresql://...")
     return url.set(drivername=DRIVERS[url.drivername])
 
 
 class Database:
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, pool_size: int = POOL_SIZE, direct_url: str = "") -> None:
+        """On PostgreSQL `pool_size` connections for queries, and one more that says that this server lives.
+
+        `direct_url` is for that one, where `database_url` is a pooler's in transaction mode.
+        """
         url = async_url(database_url)
         self._is_sqlite = url.drivername.startswith("sqlite")
         if self._is_sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = _engine(url, self._is_sqlite)
+        self._engine = _sqlite(url) if self._is_sqlite else _postgres(url, pool_size, through_pooler=bool(direct_url))
         self._one_writer = asyncio.Lock()
-        self._alive: AsyncConnection | None = None
-        self.server_id = secrets.randbelow(2**62)
+        direct = async_url(direct_url, "DATABASE_DIRECT_URL") if direct_url else url
+        self.liveness = Liveness(None if self._is_sqlite else _postgres_alone(direct))
+
+    @property
+    def server_id(self) -> int:
+        return self.liveness.server_id
 
     async def open(self) -> None:
         """Makes what is missing and says, to other servers on the same database, that we live."""
@@ -55,32 +87,12 @@ class Database:
             if not self._is_sqlite:
                 # Two servers that start together must not both create a table.
                 await db.execute(text("SELECT pg_advisory_xact_lock(hashtext('agent_tables'))"))
-            await db.run_sync(metadata.create_all)
-        await self.prove_life()
-
-    async def prove_life(self) -> None:
-        """On PostgreSQL: take, or after a lost connection take again, the lock that says that we live."""
-        if self._is_sqlite:
-            return
-        if self._alive is not None:
-            try:
-                await self._alive.execute(text("SELECT 1"))
-            except DBAPIError:
-                await self._let_go()
-        if self._alive is None:
-            connection = await self._engine.connect()
-            self._alive = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await self._alive.execute(text("SELECT pg_advisory_lock(:id)"), {"id": self.server_id})
+            await db.run_sync(_make_tables)
+        await self.liveness.prove()
 
     async def close(self) -> None:
-        await self._let_go()
+        await self.liveness.close()
         await self._engine.dispose()
-
-    async def _let_go(self) -> None:
-        if self._alive is not None:
-            await self._alive.invalidate()  # closed rather than pooled: that releases the lock
-            await self._alive.close()
-            self._alive = None
 
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._engine.connect()
@@ -96,19 +108,39 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def lives(self, server_id: int, db: AsyncConnection) -> bool:
-        """On SQLite there is one server: ourselves. On PostgreSQL each one holds a lock for as long as it lives."""
-        if server_id == self.server_id:
-            return True
-        if self._is_sqlite:
-            return False
-        free = await db.scalar(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": server_id})
-        return not free
+
+def _make_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    for index in LATER_INDEXES:  # `create_all` adds none to a table that is there already
+        index.create(connection, checkfirst=True)
 
 
-def _engine(url: URL, is_sqlite: bool) -> AsyncEngine:
-    if not is_sqlite:
-        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+def _postgres(url: URL, pool_size: int, *, through_pooler: bool) -> AsyncEngine:
+    # A pooler in transaction mode keeps no prepared statements.
+    line = {**POSTGRES_LINE, **({"prepare_threshold": None} if through_pooler else {})}
+    return create_async_engine(
+        url,
+        connect_args=_unless_named(url, line),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECTION_WITHIN_S,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def _postgres_alone(url: URL) -> AsyncEngine:
+    line = _unless_named(url, POSTGRES_LINE)
+    return create_async_engine(
+        url, connect_args=line, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+    )
+
+
+def _unless_named(url: URL, line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name not in url.query}
+
+
+def _sqlite(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True)  # they are what people wrote: not for a log
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)

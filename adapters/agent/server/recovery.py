@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.agent.frames import Frame
-from adapters.agent.server.calls import can_go_on
+from adapters.agent.server import interruption
 from adapters.agent.server.rows import CallState
-from adapters.agent.server.store import Store, end_turn, write_failure
+from adapters.agent.server.store import STANDING, Store, is_waiting
 from adapters.agent.server.tables import calls, posts, sessions
 from gateway.events import AgentStatus
 
@@ -21,39 +21,37 @@ Ended = tuple[str, Sequence[Frame]]
 
 async def end_orphans(store: Store, runs_here: Callable[[str], bool]) -> Sequence[Ended]:
     """Ends turns that nobody runs; one that was parked and only waits to go on is left for `with_work`."""
-    query = select(sessions).filter_by(status=AgentStatus.PROCESSING)
+    query = select(*STANDING).where(sessions.c.status == AgentStatus.PROCESSING)
     async with store.database.reading() as db:
-        if not (await db.execute(query.limit(1))).all():
-            return []
+        found = (await db.execute(query)).mappings().all()
+        alive = {owner: await _lives(store, db, owner) for owner in {row["owner"] for row in found}}
+    mine = store.database.server_id
+    orphans = [row for row in found if not (runs_here(row["id"]) if row["owner"] == mine else alive[row["owner"]])]
+    ended = [(row["id"], await _end(store, row, runs_here)) for row in orphans]
+    return [(session_id, shown) for session_id, shown in ended if shown]
+
+
+async def _lives(store: Store, db: AsyncConnection, owner: int | None) -> bool:
+    return owner is not None and await store.database.liveness.lives(owner, db)
+
+
+async def _end(store: Store, found: RowMapping, runs_here: Callable[[str], bool]) -> Sequence[Frame]:
+    """Nothing when somebody else was there first."""
+    same = [sessions.c[name] == found[name] for name in ("id", "status", "owner", "turn_id")]
     async with store.database.writing() as db:
-        found = (await db.execute(query.with_for_update(skip_locked=True))).all()
-        orphans = [row for row in found if not await _is_run(store, db, row, runs_here)]
-        return [(row.id, shown) for row in orphans if (shown := await _end(db, row))]
-
-
-async def _is_run(
-    store: Store, db: AsyncConnection, row: Row[*tuple[object, ...]], runs_here: Callable[[str], bool]
-) -> bool:
-    if row.owner == store.database.server_id:
-        return runs_here(row.id)
-    return row.owner is not None and await store.database.lives(row.owner, db)
-
-
-async def _end(db: AsyncConnection, row: Row[*tuple[object, ...]]) -> Sequence[Frame]:
-    if await can_go_on(db, row.id, row.batch):
-        parked = update(sessions).filter_by(id=row.id)
-        await db.execute(parked.values(status=AgentStatus.AWAITING_APPROVAL, owner=None))
-        return []
-    log.warning("a turn of session %s was interrupted", row.id)
-    await end_turn(db, row.id, row.turn_id, None)
-    return await write_failure(db, row.id, row.agent, row.turn_id, "interrupted: the server stopped during this turn")
+        locked = select(*STANDING).where(*same).with_for_update(skip_locked=True)
+        row = (await db.execute(locked)).mappings().one_or_none()
+        if row is None or (row["owner"] == store.database.server_id and runs_here(row["id"])):
+            return []
+        log.warning("a turn of session %s was interrupted", row["id"])
+        return await interruption.close(db, row, interruption.DIED)
 
 
 async def with_work(store: Store) -> Sequence[str]:
     """The sessions that have something to do and do nothing: a post waits, or every request is answered."""
-    waits = select(posts.c.seq).where(posts.c.session_id == sessions.c.id, posts.c.state == "waiting")
+    posted = select(posts.c.session_id).join(sessions, sessions.c.id == posts.c.session_id).where(is_waiting())
     is_asked = select(calls.c.seq).where(calls.c.session_id == sessions.c.id, calls.c.state == CallState.PENDING)
-    posted = and_(sessions.c.status == AgentStatus.IDLE, waits.exists())
-    answered = and_(sessions.c.status == AgentStatus.AWAITING_APPROVAL, ~is_asked.exists())
+    answered = select(sessions.c.id).where(sessions.c.status == AgentStatus.AWAITING_APPROVAL, ~is_asked.exists())
     async with store.database.reading() as db:
-        return (await db.scalars(select(sessions.c.id).where(or_(posted, answered)))).all()
+        idle = posted.where(sessions.c.status == AgentStatus.IDLE).distinct()
+        return [*await db.scalars(idle), *await db.scalars(answered)]

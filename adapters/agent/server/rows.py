@@ -1,7 +1,7 @@
 """What the store hands out, as frozen values, and the wire form of a message. Pure."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,10 +29,29 @@ class CallState(StrEnum):
     UNKNOWN = "unknown"  #: it began and nobody knows how it ended: never run again
 
 
+class PostState(StrEnum):
+    WAITING = "waiting"
+    TAKEN = "taken"  #: its turn runs, or is parked
+    INTERRUPTED = "interrupted"  #: its turn was, before any tool ran: posted again, it runs again
+    DONE = "done"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRow:
+    """`last` is the place of its newest message."""
+
     id: str
     agent: str
+    status: AgentStatus
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the agent's messages after some place are, the place of the newest, and how the session is."""
+
+    messages: Sequence[Frame]
+    last: int
     status: AgentStatus
 
 
@@ -48,7 +67,10 @@ class AnsweredCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A turn this server has just claimed: a new one (with `contents`) or one that goes on (with `answered`)."""
+    """A turn this server has just claimed: a new one (with `contents`) or one that goes on (with `answered`).
+
+    `after` is the place of the session's newest message before it.
+    """
 
     session_id: str
     agent: str
@@ -56,6 +78,7 @@ class Turn:
     index: int
     text: str
     history: bytes | None
+    after: int = 0
     contents: tuple[Content, ...] = ()
     answered: tuple[AnsweredCall, ...] = ()
 

@@ -20,7 +20,7 @@ from adapters.agent.server.tools import FUNCTIONS, ToolFailed
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, RunContext, Tool
-    from pydantic_ai.messages import ThinkingPart, UserContent
+    from pydantic_ai.messages import ModelMessage, ThinkingPart, UserContent
     from pydantic_ai.models import Model
 
 
@@ -60,7 +60,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a run that is over."""
+    """The last event of a run that is over. The tokens are those of its whole turn, also of runs before it stopped."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 RunEvent = Said | Thought | Searched | Paused | Finished
@@ -231,10 +234,19 @@ def _translated(event: Any) -> Sequence[RunEvent]:
             return [_searched(content)]
         case AgentRunResultEvent(result=result) if isinstance(result.output, DeferredToolRequests):
             return [Paused(tuple(_asking(result.output)))]
-        case AgentRunResultEvent():
-            return [Finished()]
+        case AgentRunResultEvent(result=result):
+            return [_finished(result.all_messages())]
         case _:
             return []
+
+
+def _finished(history: Sequence["ModelMessage"]) -> Finished:
+    """What the turn used, from the last prompt on: its history holds the runs before it was parked too."""
+    from pydantic_ai.messages import ModelResponse, UserPromptPart
+
+    prompts = [at for at, said in enumerate(history) if any(isinstance(part, UserPromptPart) for part in said.parts)]
+    said = [one for one in history[prompts[-1] if prompts else 0 :] if isinstance(one, ModelResponse)]
+    return Finished(sum(one.usage.input_tokens for one in said), sum(one.usage.output_tokens for one in said))
 
 
 def _thought(part: "ThinkingPart") -> Sequence[RunEvent]:

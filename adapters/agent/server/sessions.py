@@ -14,7 +14,8 @@ from adapters.agent.frames import Content, Frame
 from adapters.agent.server import calls, recovery, rows
 from adapters.agent.server.calls import Answered
 from adapters.agent.server.definitions import AgentDefinition
-from adapters.agent.server.rows import SessionRow, Turn
+from adapters.agent.server.liveness import AWAY
+from adapters.agent.server.rows import News, SessionRow, Turn
 from adapters.agent.server.runtime import Runtime
 from adapters.agent.server.store import Store
 from adapters.agent.server.turns import RunningTurn
@@ -23,7 +24,7 @@ from gateway.events import AgentStatus, Answer, Deny
 log = logging.getLogger(__name__)
 
 EXPIRED = Deny(reason="UNANSWERED: expired")
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0
 
 
 class Subscriber(Protocol):
@@ -32,13 +33,17 @@ class Subscriber(Protocol):
 
 
 class Live:
-    """One session in memory. `order` keeps an acknowledgement before the frames of the turn it leads to."""
+    """One session in memory. `order` keeps an acknowledgement before the frames of the turn it leads to.
+
+    `seen` is set while another server runs its turn: our clients have what stands in the history up to there.
+    """
 
     def __init__(self) -> None:
         self.order = asyncio.Lock()
         self.subscribers: set[Subscriber] = set()
         self.task: asyncio.Task[None] | None = None
         self.again = False
+        self.seen: int | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -65,7 +70,11 @@ class Sessions:
         return await self._store.open_session(tenant, definition.id) if definition else None
 
     async def find(self, session_id: str, tenant: str) -> SessionRow | None:
-        return await self._store.session(session_id, tenant)
+        found = await self._store.session(session_id, tenant)
+        live = self._live.get(session_id)
+        if found and live and live.task is None and live.seen is None and found.status is AgentStatus.PROCESSING:
+            live.seen = found.last
+        return found
 
     async def messages(self, session_id: str) -> Sequence[Frame]:
         return await self._store.messages(session_id)
@@ -114,7 +123,7 @@ class Sessions:
 
     async def terminate(self, session_id: str) -> None:
         """Stops the turn and drops the queue; history and open approvals stay."""
-        await self._store.drop_waiting(session_id)
+        await self._store.drop_posts(session_id)
         live = self._live.get(session_id)
         if live and live.task:
             live.task.cancel()
@@ -131,8 +140,11 @@ class Sessions:
             while live.again:
                 live.again = False
                 while turn := await self._claim(session_id, live):
-                    await self._play(turn, live)
-        except Exception:  # the database is away; `look` finds the session again
+                    if not await self._play(turn, live):
+                        live.seen = turn.after
+        except AWAY as error:  # `look` finds the session again
+            log.warning("session %s stopped: the database is away (%s)", session_id, type(error).__name__)
+        except Exception:  # one session's fault stops no other; `look` finds it again
             log.exception("session %s stopped", session_id)
         finally:
             live.task = None
@@ -142,26 +154,51 @@ class Sessions:
         async with live.order:
             turn = await self._store.claim(session_id)
             if turn is not None:
+                if live.seen is not None:
+                    await self._tell(session_id, live, live.seen)
+                    live.seen = None
                 live.send(frames.participant_status(session_id, AgentStatus.PROCESSING))
             return turn
 
-    async def _play(self, turn: Turn, live: Live) -> None:
+    async def _play(self, turn: Turn, live: Live) -> bool:
+        """False: another server took the turn, or its end was kept without our knowing."""
         definition = self._definitions.get(turn.agent)
         if definition is not None:
-            await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
-            return
+            return await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
         failed = await self._store.fail(turn, f"the agent {turn.agent} does not exist any more", None)
-        self._show_end(turn.session_id, failed)
+        if failed:
+            self._show_end(turn.session_id, failed)
+        return failed is not None
 
     def _show_end(self, session_id: str, shown: Sequence[Frame]) -> None:
         live = self._of(session_id)
         for message in shown:
             live.send(frames.message_notification(session_id, message))
         live.send(frames.participant_status(session_id, AgentStatus.IDLE))
+        live.seen = None
+        self._forget(session_id, live)
+
+    async def _catch_up(self, session_id: str, live: Live) -> None:
+        """Tell our clients what another server's turn has come to."""
+        async with live.order:
+            if live.seen is None or live.task is not None:
+                return
+            news = await self._tell(session_id, live, live.seen)
+            if news.status is AgentStatus.PROCESSING:
+                live.seen = news.last
+                return
+            live.seen = None
+            live.send(frames.participant_status(session_id, news.status))
+
+    async def _tell(self, session_id: str, live: Live, seen: int) -> News:
+        news = await self._store.news(session_id, seen)
+        for message in news.messages:
+            live.send(frames.message_notification(session_id, message))
+        return news
 
     async def look(self) -> None:
         """Ends orphaned turns, lets approvals expire, wakes what has work. Safe at any time."""
-        await self._store.database.prove_life()
+        await self._store.database.liveness.prove()
         for session_id, shown in await recovery.end_orphans(self._store, self._runs):
             self._show_end(session_id, shown)
         async with self._store.database.reading() as db:
@@ -170,13 +207,18 @@ class Sessions:
             await self.answer(session_id, request_id, EXPIRED)
         for session_id in await recovery.with_work(self._store):
             self.wake(session_id)
+        for session_id, live in list(self._live.items()):
+            if live.seen is not None:
+                await self._catch_up(session_id, live)
 
     async def keep_looking(self, every_s: float = LOOK_EVERY_S) -> None:
         while True:
             await asyncio.sleep(every_s)
             try:
                 await self.look()
-            except Exception:  # the database is away: next time
+            except AWAY as error:
+                log.warning("the sessions are looked after later: the database is away (%s)", type(error).__name__)
+            except Exception:  # nobody else looks: next time
                 log.exception("the sessions could not be looked after")
 
     async def close(self) -> None:

@@ -73,11 +73,22 @@ posts = Table(
     Column("id", String(64), nullable=False, unique=True),
     Column("session_id", String(64), nullable=False),
     Column("client_message_id", String(200)),
-    Column("state", String(20), nullable=False),  # waiting | taken | done
-    Column("contents", JSON),  # with the bytes of files; emptied when the turn is over
+    Column("state", String(20), nullable=False),  # waiting | taken | interrupted | done
+    Column("contents", JSON),  # with the bytes of files; emptied when it is done
     Column("message_ids", JSON, nullable=False),
     UniqueConstraint("session_id", "client_message_id"),
     Index(None, "session_id", "state"),
+)
+
+# What releases after the first added: made also where the table is older.
+LATER_INDEXES = (
+    Index(
+        "ix_agent_posts_waiting",
+        posts.c.state,  # says nothing that the condition does not, but SQLite looks for it
+        posts.c.session_id,
+        sqlite_where=posts.c.state == "waiting",
+        postgresql_where=posts.c.state == "waiting",
+    ),
 )
 
 messages = Table(

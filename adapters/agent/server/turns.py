@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.agent import frames
 from adapters.agent.frames import Frame
-from adapters.agent.server import calls, tables
+from adapters.agent.server import calls, interruption, tables
+from adapters.agent.server.database import patiently
 from adapters.agent.server.definitions import AgentDefinition, ToolDefinition
+from adapters.agent.server.liveness import AWAY
 from adapters.agent.server.rows import CallState, Turn, new_id
 from adapters.agent.server.runtime import (
     Approved,
@@ -28,7 +30,7 @@ from adapters.agent.server.runtime import (
     Searched,
     Thought,
 )
-from adapters.agent.server.store import Store, add_message, agent_sender
+from adapters.agent.server.store import Store, add_message, agent_sender, held
 from adapters.agent.server.tools import FUNCTIONS, Call, ToolFailed
 from gateway.events import AgentStatus
 
@@ -36,6 +38,10 @@ log = logging.getLogger(__name__)
 
 Send = Callable[[Frame], None]
 """To every client that is connected to the session. Never waits."""
+
+
+class Taken(Exception):
+    """Another server holds that we died, and ended our turn: nothing more of it may begin."""
 
 
 class RunningTurn:
@@ -52,20 +58,29 @@ class RunningTurn:
         self._text = turn.text
         self._index = turn.index
 
-    async def play(self, runtime: Runtime) -> None:
-        """Until the turn is over or parked; every way out of here but a lost database leaves it written."""
+    async def play(self, runtime: Runtime) -> bool:
+        """Until the turn is over or parked; every way out of here but a lost database leaves it written.
+
+        False: it was taken from us, or its end is kept and we did not hear so; then nothing was sent.
+        """
         run: Run | None = None
         try:
             await runtime.prepare()
             run = runtime.run(self._definition, self, self._turn.history if self._remembers else None)
-            await self._follow(run, await self._started(run))
+            return await self._follow(run, await self._started(run))
         except asyncio.CancelledError:
             # Shielded: whoever stopped us waits for this to be written.
-            await asyncio.shield(self._fail("the turn was interrupted", run.history if run else None))
+            await asyncio.shield(self._stop(run))
             raise
+        except Taken:
+            return False
+        except AWAY as error:
+            log.warning("a turn of agent %s lost the database: %s", self._definition.name, type(error).__name__)
+            return await patiently(lambda: self._stop(run))
         except Exception as error:  # noqa: BLE001  whatever a model raises ends its turn, not the session
             log.warning("a turn of agent %s failed: %s", self._definition.name, type(error).__name__)
-            await self._fail(f"{type(error).__name__}: {error}", run.history if run else None)
+            failed = f"{type(error).__name__}: {error}"
+            return await patiently(lambda: self._fail(failed, run.history if run else None))
 
     @property
     def _remembers(self) -> bool:
@@ -85,7 +100,7 @@ class RunningTurn:
                 await self._show(content)
         return run.resume(answers)
 
-    async def _follow(self, run: Run, events: AsyncGenerator[RunEvent]) -> None:
+    async def _follow(self, run: Run, events: AsyncGenerator[RunEvent]) -> bool:
         last: RunEvent | None = None
         async with aclosing(events):
             async for event in events:
@@ -94,9 +109,10 @@ class RunningTurn:
         # Only now: leaving the run is what completes its history.
         match last:
             case Paused(calls=asked):
-                await self._park(asked, run.history)
-            case Finished():
-                await self._complete(run.history)
+                return await patiently(lambda: self._park(asked, run.history))
+            case Finished() as finished:
+                return await patiently(lambda: self._complete(finished, run.history))
+        raise RuntimeError("the model's run ended without a result")
 
     async def _take(self, event: RunEvent) -> None:
         match event:
@@ -119,23 +135,19 @@ class RunningTurn:
             self._text += text
 
     async def _show(self, content: Frame) -> None:
-        self._notify(await self._store.say(self._turn, content))
+        self._notify(await patiently(lambda: self._store.say(self._turn, content)))
 
-    async def _park(self, asked: Sequence[Asking], history: bytes | None) -> None:
+    async def _park(self, asked: Sequence[Asking], history: bytes | None) -> bool:
         session_id, batch = self._turn.session_id, new_id("batch")
-        shown = []
         async with self._store.database.writing() as db:
-            for asking in asked:
-                shown.append(await self._ask(db, asking, batch))
+            if await held(db, self._turn, self._store.database.server_id) is None:
+                return False
+            shown = [await self._ask(db, asking, batch) for asking in asked]
             parked = {"turn_index": self._index, "turn_text": self._text, "batch": batch, "history": history}
-            await db.execute(
-                update(tables.sessions)
-                .filter_by(id=session_id, turn_id=self._turn.id, status=AgentStatus.PROCESSING)
-                .values(**parked, status=AgentStatus.AWAITING_APPROVAL, owner=None)
-            )
-        for message in shown:
-            self._notify(message)
-        self._send(frames.participant_status(session_id, AgentStatus.AWAITING_APPROVAL))
+            session = update(tables.sessions).filter_by(id=session_id)
+            await db.execute(session.values(**parked, status=AgentStatus.AWAITING_APPROVAL, owner=None))
+        self._show_all(shown, AgentStatus.AWAITING_APPROVAL)
+        return True
 
     async def _ask(self, db: AsyncConnection, asking: Asking, batch: str) -> Frame:
         tool_id = self._definition.tool_id(asking.tool_name)
@@ -154,18 +166,26 @@ class RunningTurn:
         )
         return message
 
-    async def _complete(self, history: bytes | None) -> None:
-        message = await self._store.complete(self._turn, self._text, history)
-        self._end([message] if message else [])
+    async def _complete(self, finished: Finished, history: bytes | None) -> bool:
+        usage = {"input_tokens": finished.input_tokens, "output_tokens": finished.output_tokens}
+        message = await self._store.complete(self._turn, frames.complete(self._text, usage), history)
+        return self._end(None if message is None else [message])
 
-    async def _fail(self, error: str, history: bytes | None) -> None:
-        self._end(await self._store.fail(self._turn, error, history))
+    async def _fail(self, error: str, history: bytes | None) -> bool:
+        return self._end(await self._store.fail(self._turn, error, history))
 
-    def _end(self, shown: Sequence[Frame]) -> None:
+    async def _stop(self, run: Run | None) -> bool:
+        return self._end(await interruption.stop(self._store.database, self._turn, run.history if run else None))
+
+    def _end(self, shown: Sequence[Frame] | None) -> bool:
+        if shown:
+            self._show_all(shown, AgentStatus.IDLE)
+        return shown is not None
+
+    def _show_all(self, shown: Sequence[Frame], status: AgentStatus) -> None:
         for message in shown:
             self._notify(message)
-        if shown:
-            self._send(frames.participant_status(self._turn.session_id, AgentStatus.IDLE))
+        self._send(frames.participant_status(self._turn.session_id, status))
 
     def _notify(self, message: Frame) -> None:
         self._send(frames.message_notification(self._turn.session_id, message))
@@ -199,15 +219,21 @@ class RunningTurn:
         content = self._call_content(tool_call_id, tool.name, "in_progress", given)
         turn = self._turn
         async with self._store.database.writing() as db:
+            if await held(db, turn, self._store.database.server_id) is None:
+                raise Taken
             message = await add_message(db, turn.session_id, agent_sender(turn.agent), content)
             if not await calls.begin(db, turn.session_id, turn.id, content, message["id"]):
                 raise ToolFailed("this call ran before, or may have: it is not run again")
         self._notify(message)
 
     async def _finish(self, tool_call_id: str, state: CallState, result: Mapping[str, Any]) -> None:
-        async with self._store.database.writing() as db:
-            message = await calls.finish(db, self._turn.session_id, self._turn.id, tool_call_id, state, dict(result))
-        self._notify(message)
+        turn = self._turn
+
+        async def deed() -> Frame:
+            async with self._store.database.writing() as db:
+                return await calls.finish(db, turn.session_id, turn.id, tool_call_id, state, dict(result))
+
+        self._notify(await patiently(deed))
 
     def _call(self, tool_call_id: str) -> Call:
         key = f"{self._turn.id}:{tool_call_id}"

@@ -33,6 +33,15 @@ def notified(content: Any, **more: Any) -> frames.Frame:
             ApprovalAsked(message_id="m1", tool_call_id="", tool_id="", tool_name="x", arguments=None),
         ),
         (notified(frames.error_message("no model")), TurnFailed(message_id="m1", error="no model")),
+        (
+            notified(frames.error_message("stopped", interrupted=True, resumable=True)),
+            TurnFailed(message_id="m1", error="stopped", resumable=True),
+        ),
+        (notified(frames.error_message("died", interrupted=True)), TurnFailed(message_id="m1", error="died")),
+        (
+            notified(frames.complete("Done.", {"input_tokens": 50, "output_tokens": 2})),
+            Replied(message_id="m1", text="Done.", tokens=52),
+        ),
         (frames.participant_status("s1", AgentStatus.IDLE), StatusChanged(status=AgentStatus.IDLE)),
     ],
 )
@@ -99,6 +108,40 @@ def test_a_malformed_frame_is_unreadable(frame: frames.Frame) -> None:
 )
 def test_a_message_of_the_history_becomes_an_entry(message: frames.Frame, expected: object) -> None:
     assert reading.history_entry(message) == expected
+
+
+def test_an_interruption_is_read_from_the_history_too() -> None:
+    content = frames.error_message("stopped", interrupted=True, resumable=True)
+
+    entry = reading.history_entry({"id": "m1", "sender": AGENT, "content": content})
+
+    assert entry == TurnFailed(message_id="m1", error="stopped", resumable=True)
+
+
+@pytest.mark.parametrize(("code", "resumable"), [(None, True), ("other", True), ("interrupted", "true"), (["x"], 1)])
+def test_a_failure_is_resumable_only_where_it_says_so_plainly(code: object, resumable: object) -> None:
+    failed = reading.event(notified({**frames.error_message("x"), "code": code, "resumable": resumable}))
+
+    assert failed == TurnFailed(message_id="m1", error="x")
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (None, 0),
+        ("many", 0),
+        ([1, 2], 0),
+        ({}, 0),
+        ({"input_tokens": 7}, 7),
+        ({"input_tokens": "7", "output_tokens": 1.5}, 0),
+        ({"input_tokens": True, "output_tokens": -3}, 0),
+        ({"input_tokens": 10**30, "output_tokens": 2}, 2),
+    ],
+)
+def test_tokens_that_make_no_sense_count_as_none(usage: object, tokens: int) -> None:
+    replied = reading.event(notified({**frames.complete("x"), "usage": usage}))
+
+    assert replied == Replied(message_id="m1", text="x", tokens=tokens)
 
 
 @pytest.mark.parametrize("status", ["approved", "denied", "expired", None, 7])

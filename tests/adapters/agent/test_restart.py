@@ -1,66 +1,29 @@
 """What survives a server that stops or dies, on each database."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import text
 
-from adapters.agent import frames
 from adapters.agent.server import calls
 from adapters.agent.server.app import ServerSettings
-from adapters.agent.server.database import Database
-from adapters.agent.server.rows import Turn, now
-from adapters.agent.server.store import Store, add_message, agent_sender
-from adapters.agent.server.tables import refunds
+from adapters.agent.server.rows import now
 from gateway.events import AgentStatus, Confirm, Delta, TurnFailed
+from tests.adapters.agent.stores import TENANT, begin_call, claimed, refunds_made, store_of
 from tests.adapters.agent.world import (
     AWAITING,
-    asked,
+    REFUND,
     asked_all,
     client_of,
     failure,
+    parked,
     reply,
     rest_of_turn,
     say,
     serving,
 )
-
-TENANT = hashlib.sha256(b"key-1").hexdigest()
-REFUND = "Please refund order A-1001, $40."
-
-
-@asynccontextmanager
-async def store_of(settings: ServerSettings) -> AsyncIterator[Store]:
-    """What a server sees of the database; leaving is dying, since nothing is tidied up."""
-    database = Database(settings.database_url)
-    await database.open()
-    try:
-        yield Store(database)
-    finally:
-        await database.close()
-
-
-async def refunds_made(settings: ServerSettings) -> int:
-    async with store_of(settings) as store, store.database.reading() as db:
-        return await db.scalar(select(func.count()).select_from(refunds)) or 0
-
-
-async def parked(settings: ServerSettings, text: str = REFUND) -> tuple[str, str]:
-    """A session that waits for an approval, and the request's id; its server has stopped."""
-    async with serving(settings) as url, client_of(url) as client:
-        session_id = await client.open_session("support")
-        async with client.attach(session_id) as line:
-            return session_id, asked(await say(line, text)).message_id
-
-
-async def claimed(store: Store, session_id: str) -> Turn:
-    turn = await store.claim(session_id)
-    assert turn is not None
-    return turn
 
 
 async def test_an_approval_is_answered_at_the_next_server(settings: ServerSettings) -> None:
@@ -155,25 +118,18 @@ async def test_an_approved_call_that_had_begun_is_never_run_again(settings: Serv
         async with store.database.writing() as db:
             await calls.answer(db, session_id, request_id, Confirm(), now())
         turn = await claimed(store, session_id)
-        await begin(store, turn)
+        [call] = turn.answered
+        await begin_call(store, turn, call.tool_call_id, call.tool_name, dict(call.arguments or {}))
 
     async with serving(settings) as url, client_of(url) as client, client.attach(session_id) as line:
         assert line.status is AgentStatus.IDLE
         last = (await line.history())[-1]
         assert isinstance(last, TurnFailed)
+        assert not last.resumable
         assert "the outcome of issue_refund is unknown" in last.error
         assert "Hello" in reply(await say(line, "Hello"))
 
     assert await refunds_made(settings) == 0
-
-
-async def begin(store: Store, turn: Turn) -> None:
-    [call] = turn.answered
-    content = frames.tool_call(call.tool_call_id, "t1", call.tool_name, "in_progress", call.arguments or {})
-    async with store.database.writing() as db:
-        message = await add_message(db, turn.session_id, agent_sender(turn.agent), content)
-        assert await calls.begin(db, turn.session_id, turn.id, content, message["id"])
-        assert not await calls.begin(db, turn.session_id, turn.id, content, message["id"])
 
 
 async def test_a_request_nobody_answers_expires(settings: ServerSettings) -> None:
@@ -222,3 +178,11 @@ async def test_a_removed_agent_says_so(settings: ServerSettings) -> None:
 
     assert "gone" in failure(events)
     assert asked_all(events) == []
+
+
+async def test_a_database_of_an_older_release_gets_the_index_of_what_waits(settings: ServerSettings) -> None:
+    async with store_of(settings) as store, store.database.writing() as db:
+        await db.execute(text("DROP INDEX ix_agent_posts_waiting"))
+
+    async with store_of(settings) as store, store.database.writing() as db:
+        await db.execute(text("DROP INDEX ix_agent_posts_waiting"))

@@ -10,6 +10,8 @@ import pytest
 from adapters.agent.server.definitions import AgentDefinition, Approval, Parameter, ToolDefinition
 from adapters.agent.server.runtime import Approved, Finished, Paused, Run, RunEvent, Runtime, Said
 
+REFUND = "Please refund order A-1001, $40."
+
 
 def definition(approval: Approval) -> AgentDefinition:
     parameters = {"order_id": Parameter(), "amount": Parameter(type="number"), "reason": Parameter(required=False)}
@@ -54,7 +56,7 @@ async def test_a_call_asks_when_its_definition_or_its_floor_says_so(
     tools = Toolbox(must_ask=floor)
     run = Runtime().run(definition(approval), tools, None)
 
-    events = await all_of(run.start(["Please refund order A-1001, $40."]))
+    events = await all_of(run.start([REFUND]))
 
     assert isinstance(events[-1], Paused if asks else Finished)
     assert len(tools.ran) == (0 if asks else 1)
@@ -63,7 +65,7 @@ async def test_a_call_asks_when_its_definition_or_its_floor_says_so(
 async def test_a_run_goes_on_elsewhere_from_its_history() -> None:
     shop = definition(Approval.REQUIRES_APPROVAL)
     first = Runtime().run(shop, Toolbox(), None)
-    paused = (await all_of(first.start(["Please refund order A-1001, $40."])))[-1]
+    paused = (await all_of(first.start([REFUND])))[-1]
     assert isinstance(paused, Paused)
 
     tools = Toolbox()
@@ -78,7 +80,7 @@ async def test_a_run_goes_on_elsewhere_from_its_history() -> None:
 async def test_a_new_message_is_taken_on_a_history_with_an_open_call() -> None:
     shop = definition(Approval.REQUIRES_APPROVAL)
     run: Run = Runtime().run(shop, Toolbox(), None)
-    await all_of(run.start(["Please refund order A-1001, $40."]))
+    await all_of(run.start([REFUND]))
 
     events = await all_of(Runtime().run(shop, Toolbox(), run.history).start(["Hello"]))
 
@@ -95,6 +97,34 @@ async def test_a_run_that_is_left_half_way_keeps_what_was_said_to_it() -> None:
     told = await all_of(Runtime().run(shop, Toolbox(), run.history).start(["What did I just tell you about myself?"]))
 
     assert "Alice" in text(told)
+
+
+async def test_a_run_that_stopped_to_ask_used_as_much_as_one_that_did_not() -> None:
+    whole = await all_of(Runtime().run(definition(Approval.AUTO_RUN), Toolbox(), None).start([REFUND]))
+
+    shop = definition(Approval.REQUIRES_APPROVAL)
+    first = Runtime().run(shop, Toolbox(), None)
+    paused = (await all_of(first.start([REFUND])))[-1]
+    assert isinstance(paused, Paused)
+    [call] = paused.calls
+    rest = Runtime().run(shop, Toolbox(), first.history).resume({call.tool_call_id: Approved(call.arguments)})
+
+    assert (await all_of(rest))[-1] == whole[-1]
+    assert isinstance(whole[-1], Finished)
+    assert whole[-1].input_tokens > 0
+
+
+async def test_a_turn_does_not_count_what_the_one_before_it_used() -> None:
+    shop = definition(Approval.AUTO_RUN)
+    alone = (await all_of(Runtime().run(shop, Toolbox(), None).start(["Hello"])))[-1]
+    run = Runtime().run(shop, Toolbox(), None)
+    await all_of(run.start([REFUND]))
+
+    second = (await all_of(Runtime().run(shop, Toolbox(), run.history).start(["Hello"])))[-1]
+
+    assert isinstance(alone, Finished)
+    assert isinstance(second, Finished)
+    assert second.output_tokens == alone.output_tokens > 0
 
 
 def test_nothing_imports_pydantic_ai_before_the_first_turn() -> None:

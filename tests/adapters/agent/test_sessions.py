@@ -43,6 +43,14 @@ async def test_a_plain_turn_goes_from_processing_to_idle_with_one_reply(client: 
     assert streamed(events) == events[-2].text
 
 
+async def test_a_reply_says_what_it_used_also_in_the_history(client: AgentClient) -> None:
+    async with client.attach(await client.open_session("support")) as line:
+        [replied] = [event for event in await say(line, "Hello") if isinstance(event, Replied)]
+
+        assert replied.tokens > 0
+        assert (await line.history())[-1] == replied
+
+
 async def test_a_gated_turn_asks_before_it_says_that_it_waits(client: AgentClient) -> None:
     async with client.attach(await client.open_session("support")) as line:
         events = await say(line, REFUND)

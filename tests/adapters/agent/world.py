@@ -17,6 +17,7 @@ from gateway.events import AgentEvent, AgentStatus, ApprovalAsked, Delta, Replie
 from gateway.ports import AgentLine
 
 AGENTS = Path(__file__).parents[3] / "config" / "agents"
+REFUND = "Please refund order A-1001, $40."
 PROCESSING = StatusChanged(status=AgentStatus.PROCESSING)
 IDLE = StatusChanged(status=AgentStatus.IDLE)
 AWAITING = StatusChanged(status=AgentStatus.AWAITING_APPROVAL)
@@ -77,6 +78,14 @@ async def rest_of_turn(line: AgentLine) -> list[AgentEvent]:
 async def say(line: AgentLine, text: str, *, name: str = "") -> list[AgentEvent]:
     await line.post(text, client_message_id=name or f"posted:{text}")
     return await rest_of_turn(line)
+
+
+async def parked(settings: ServerSettings, text: str = REFUND) -> tuple[str, str]:
+    """A session that waits for an approval, and the request's id; its server has stopped."""
+    async with serving(settings) as url, client_of(url) as client:
+        session_id = await client.open_session("support")
+        async with client.attach(session_id) as line:
+            return session_id, asked(await say(line, text)).message_id
 
 
 def reply(events: list[AgentEvent]) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.slack import render
 from adapters.slack.channel import SlackChannel, SlackSettings
-from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import ApprovalState, AskApproval, MediaRef, Outbound, Receipt, Say, ShowOutcome, ThreadRef
 from tests.adapters.doors import HangsUp, nobody_listens
 from tests.adapters.slack.conftest import FakeSlack, slack_at
@@ -81,9 +81,9 @@ REFUSALS: list[tuple[dict[str, Any], int, dict[str, str], type[Exception]]] = [
     ({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "12"}, TryLater),
     ({"ok": False, "error": "ratelimited"}, 429, {}, TryLater),
     ({"ok": False, "error": "rate_limited"}, 200, {}, TryLater),
-    ({"ok": False, "error": "invalid_auth"}, 200, {}, TryLater),
-    ({"ok": False, "error": "token_revoked"}, 200, {}, TryLater),
-    ({"ok": False, "error": "account_inactive"}, 200, {}, TryLater),
+    ({"ok": False, "error": "invalid_auth"}, 200, {}, KeyRefused),
+    ({"ok": False, "error": "token_revoked"}, 200, {}, KeyRefused),
+    ({"ok": False, "error": "account_inactive"}, 200, {}, KeyRefused),
     ({"ok": False, "error": "channel_not_found"}, 200, {}, WillNeverArrive),
     ({"ok": False, "error": "is_archived"}, 200, {}, WillNeverArrive),
     ({"ok": False, "error": "not_in_channel"}, 200, {}, WillNeverArrive),

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 
 from adapters.sms.channel import SmsChannel, SmsSettings
-from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Delivery, DeliveryReported, MediaRef, Receipt, Say, ThreadRef
 from gateway.ports import Added
 from tests.adapters.doors import Call, HangsUp, OutsideSystem, RecordingDoor, nobody_listens
@@ -228,8 +228,8 @@ async def test_a_text_comes_from_the_account_it_answers_for(
         (404, 20404, WillNeverArrive),
         (429, 20429, TryLater),
         (400, 20429, TryLater),
-        (401, 20003, TryLater),
-        (403, 20003, TryLater),
+        (401, 20003, KeyRefused),
+        (403, 20003, KeyRefused),
         (500, 20500, Uncertain),
         (503, 20503, Uncertain),
     ],

@@ -1,4 +1,7 @@
-"""The command line: `gateway ...`, and `python -m config ...` where only the lock is installed."""
+"""The processes and the set-up: run, web, worker, migrate, demo, agents serve. The operations are in files beside this.
+
+Heavy imports stay inside the commands: `--help` and a wrong setting answer at once.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.errors import ConfigError
+from config.cli import conversations, dead, doctor, stop
+from config.cli.rows import one_line
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -18,7 +22,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 agents = typer.Typer(help="The embedded agent server.", no_args_is_help=True)
-app.add_typer(agents, name="agents")
 
 
 @app.command(epilog="Example: gateway run   |   PORT=9000 gateway run")
@@ -65,14 +68,14 @@ def migrate() -> None:
     from gateway.store import database_url
     from gateway.work.local import only_engine, sqlite_path
 
-    with _one_line():
+    with one_line():
         settings = read()
         path = sqlite_path(database_url(settings.database_url))
         if path is None:
-            revision = schema.migrate(settings.database_url)
+            revision = schema.migrate(settings.database_direct_url or settings.database_url)
         else:
             with only_engine(path):
-                revision = schema.migrate(settings.database_url)
+                revision = schema.migrate(settings.database_direct_url or settings.database_url)
         typer.echo(f"the database is at revision {revision}")
 
 
@@ -81,7 +84,7 @@ def demo() -> None:
     """Play the main story in a sandbox of its own: a text, a card in Slack, a click, the reply; then a denial."""
     from config import demo as story
 
-    with _one_line():
+    with one_line():
         raise typer.Exit(asyncio.run(story.play()))
 
 
@@ -97,16 +100,14 @@ def serve(port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, m
     _start(work)
 
 
-class _one_line:
-    """A wrong configuration is one line and exit code 1, never a traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConfigError):
-            typer.echo(f"gateway: {error}", err=True)
-            raise typer.Exit(1)
+app.command(epilog="Example: gateway doctor   |   gateway doctor --json")(doctor.doctor)
+app.command(epilog='Example: gateway pause --channel sms --reason "Twilio incident"   |   gateway pause --list')(
+    stop.pause
+)
+app.command(epilog="Example: gateway resume   |   gateway resume --channel sms")(stop.resume)
+app.add_typer(conversations.app, name="conversations")
+app.add_typer(dead.app, name="dead")
+app.add_typer(agents, name="agents")
 
 
 def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:
@@ -114,9 +115,9 @@ def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:
     from config import logs
     from config.settings import read
 
-    with _one_line():
+    with one_line():
         settings = read()
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, settings.log_format)
         asyncio.run(work(settings))
 
 

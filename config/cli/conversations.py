@@ -1,0 +1,120 @@
+"""`gateway conversations ...`: the fate of every message in order, and the stop of a turn."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+
+from config.cli.rows import now, over_the_rows, whoever
+from config.cli.show import as_json, table, visible, when
+from gateway.errors import GiveUp
+
+if TYPE_CHECKING:
+    from gateway.fate import Conversation, Step
+    from gateway.store import Store
+
+app = typer.Typer(help="Conversations: what became of every message. Without anybody's words.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many.")]
+Id = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**62, help="As `conversations list` shows it.")]
+
+
+@app.command("list", epilog="Example: gateway conversations list --limit 20   |   gateway conversations list --json")
+def list_newest(limit: Limit = 50, json: Json = False) -> None:
+    """List them, the newest turns first."""
+    from gateway import fate
+
+    found = over_the_rows(lambda store, _: store.read(lambda db: fate.conversations(db, limit=limit)))
+    if json:
+        typer.echo(as_json(found))
+    elif found:
+        head = ("ID", "CHANNEL", "ACCOUNT", "THREAD", "AGENT", "STATE", "WAITING", "DEAD", "LAST")
+        typer.echo(table(head, [_line(one) for one in found]))
+    else:
+        typer.echo("there are no conversations yet")
+
+
+@app.command(epilog="Example: gateway conversations show 3   |   gateway conversations show 3 --json")
+def show(conversation: Id, json: Json = False) -> None:
+    """Show every event, turn, request and message of a conversation by time."""
+    from gateway import fate
+
+    async def look(store: "Store") -> "tuple[Conversation, list[Step]]":
+        found = await store.read(lambda db: fate.of(db, conversation))
+        if found is None:
+            raise _unknown(conversation)
+        return found
+
+    one, steps = over_the_rows(lambda store, _: look(store))
+    if json:
+        typer.echo(as_json({"conversation": one, "steps": steps}))
+        return
+    session = one.session or "none"
+    typer.echo(visible(f"conversation {one.id}: {one.channel}, {one.account} with {one.thread}"))
+    typer.echo(visible(f"agent {one.agent}, session {session}, {one.state}, {one.waiting} waiting, {one.dead} dead"))
+    if steps:
+        typer.echo("\n" + table(("AT", "WHAT", "ID", "KIND", "STATUS", "TRIES", "MORE"), map(_step, steps)))
+
+
+@app.command(epilog="Example: gateway conversations interrupt 3")
+def interrupt(conversation: Id) -> None:
+    """Stop the turn that runs. Nothing is said to the customer; the next message follows. Twice is safe."""
+    over_the_rows(lambda store, _: _interrupt(store, conversation))
+
+
+async def _interrupt(store: "Store", conversation: int) -> None:
+    from gateway import stop
+    from gateway.store import fate
+    from gateway.work.local import LocalEngine
+    from gateway.work.postgres import PostgresEngine
+
+    if await store.read(lambda db: fate.outline(db, conversation)) is None:
+        raise _unknown(conversation)
+    # Neither runs anything here. On PostgreSQL the stop and the wake-up reach the worker; on SQLite nothing can.
+    engine = LocalEngine() if store.on_sqlite else PostgresEngine(store.url)
+    stopped = await store.write(lambda tx: stop.interrupt(tx, engine, conversation, by=whoever(), now=now()))
+    if not stopped:
+        typer.echo(f"no turn of conversation {conversation} runs")
+    elif store.on_sqlite:
+        typer.echo("the turn that runs is fenced off: its reply will be dropped. On SQLite another process cannot")
+        typer.echo("cut it short, so the next message follows when the agent has ended it")
+    else:
+        typer.echo("the turn that ran is stopped")
+
+
+def _unknown(conversation: int) -> GiveUp:
+    return GiveUp(f"there is no conversation {conversation}: see `gateway conversations list`")
+
+
+def _line(one: "Conversation") -> tuple[object, ...]:
+    where = (one.channel, one.account, one.thread)
+    return (one.id, *where, one.agent, one.state, one.waiting, one.dead, when(one.last_at))
+
+
+def _step(step: "Step") -> tuple[object, ...]:
+    from gateway.fate import Asked, Came, Ran, Went
+
+    told: tuple[object, ...]
+    match step:
+        case Came():
+            told = (step.id, step.kind, step.status, step.tries)
+            more = [f"seq {step.seq}", _at("handled", step.handled), _at("next try", step.next_try)]
+        case Ran():
+            took = f"{(step.ended - step.at).total_seconds():.1f} s" if step.ended else ""
+            told = (f"turn-{step.id}", f"for {step.event}", step.state, step.tries)
+            more = [took, f"session {step.session}"]
+        case Asked():
+            told = (step.id, step.tool, step.state, "")
+            more = [f"of turn-{step.turn}", f"by {step.by}" if step.by else "", _at("decided", step.decided)]
+            more += ["applied" if step.applied else ""]
+        case Went():
+            told = (step.id, step.kind, step.status, step.tries)
+            more = [step.channel, _at("sent", step.sent), _at("next try", step.next_try), step.receipt]
+        case _:
+            assert_never(step)
+    return (when(step.at), step.what, *told, ", ".join(filter(None, [*more, step.why])))
+
+
+def _at(what: str, moment: datetime | None) -> str:
+    return f"{what} {when(moment)}" if moment else ""

@@ -1,0 +1,36 @@
+"""The command line, in a process of its own or in this one."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from config.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+Done = subprocess.CompletedProcess[str]
+
+
+def gateway(folder: Path, *words: str, **variables: str) -> Done:
+    """`gateway WORDS` in a folder, with nothing in the environment but these variables."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "config", *words],
+        cwd=folder,
+        env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def says(database_url: str, *words: str, code: int = 0, **variables: str) -> str:
+    """What a command prints beside whatever runs on this database. In this process: the imports are paid for."""
+    environment = {"DATABASE_URL": database_url, "COLUMNS": "200", **variables}
+    done = await asyncio.to_thread(CliRunner(env=environment).invoke, app, list(words))
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.output
