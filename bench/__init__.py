@@ -1,0 +1,1 @@
+"""Side-by-side measurements as commands. Nothing here asserts a time, and nothing imports it."""
