@@ -7,13 +7,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 from adapters.agent import frames
 from adapters.agent.frames import Content, Frame
 from adapters.agent.server import calls, recovery, rows
 from adapters.agent.server.calls import Answered
 from adapters.agent.server.definitions import AgentDefinition
+from adapters.agent.server.live import Live, Subscriber
 from adapters.agent.server.liveness import AWAY
 from adapters.agent.server.rows import News, SessionRow, Turn
 from adapters.agent.server.runtime import Runtime
@@ -25,33 +25,6 @@ log = logging.getLogger(__name__)
 
 EXPIRED = Deny(reason="UNANSWERED: expired")
 LOOK_EVERY_S = 2.0
-
-
-class Subscriber(Protocol):
-    def send(self, frame: Frame) -> None:
-        """Never waits, never raises."""
-
-
-class Live:
-    """One session in memory. `order` keeps an acknowledgement before the frames of the turn it leads to.
-
-    `seen` is set while another server runs its turn: our clients have what stands in the history up to there.
-    """
-
-    def __init__(self) -> None:
-        self.order = asyncio.Lock()
-        self.subscribers: set[Subscriber] = set()
-        self.task: asyncio.Task[None] | None = None
-        self.again = False
-        self.seen: int | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        return not self.subscribers and self.task is None and not self.order.locked()
-
-    def send(self, frame: Frame) -> None:
-        for subscriber in tuple(self.subscribers):
-            subscriber.send(frame)
 
 
 class Sessions:
@@ -72,8 +45,8 @@ class Sessions:
     async def find(self, session_id: str, tenant: str) -> SessionRow | None:
         found = await self._store.session(session_id, tenant)
         live = self._live.get(session_id)
-        if found and live and live.task is None and live.seen is None and found.status is AgentStatus.PROCESSING:
-            live.seen = found.last
+        if found and live and live.seen is None:
+            live.seen, live.status = found.last, found.status
         return found
 
     async def messages(self, session_id: str) -> Sequence[Frame]:
@@ -102,6 +75,7 @@ class Sessions:
         async with live.order:
             ids = await self._store.post(session_id, tenant, contents, client_message_id)
             sender.send(frames.post_ack(kind, session_id, message_ids=ids))
+            live.status = AgentStatus.PROCESSING  # from now on, whichever server begins it
         self.wake(session_id)
 
     async def answer(
@@ -113,7 +87,9 @@ class Sessions:
                 answered = await calls.answer(db, session_id, request_id, given, rows.now())
             if sender is not None:
                 sender.send(_answer_ack(session_id, answered))
-            if answered.result == "taken" and not answered.all_answered:
+            if answered.all_answered:
+                live.status = AgentStatus.PROCESSING
+            elif answered.result == "taken":
                 live.send(frames.participant_status(session_id, AgentStatus.AWAITING_APPROVAL))
         if answered.all_answered:
             self.wake(session_id)
@@ -140,8 +116,7 @@ class Sessions:
             while live.again:
                 live.again = False
                 while turn := await self._claim(session_id, live):
-                    if not await self._play(turn, live):
-                        live.seen = turn.after
+                    await self._play(turn, live)
         except AWAY as error:  # `look` finds the session again
             log.warning("session %s stopped: the database is away (%s)", session_id, type(error).__name__)
         except Exception:  # one session's fault stops no other; `look` finds it again
@@ -155,45 +130,44 @@ class Sessions:
             turn = await self._store.claim(session_id)
             if turn is not None:
                 if live.seen is not None:
-                    await self._tell(session_id, live, live.seen)
-                    live.seen = None
+                    await self._tell(session_id, live)
+                live.saw(turn.after)
                 live.send(frames.participant_status(session_id, AgentStatus.PROCESSING))
             return turn
 
-    async def _play(self, turn: Turn, live: Live) -> bool:
-        """False: another server took the turn, or its end was kept without our knowing."""
+    async def _play(self, turn: Turn, live: Live) -> None:
         definition = self._definitions.get(turn.agent)
         if definition is not None:
-            return await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
-        failed = await self._store.fail(turn, f"the agent {turn.agent} does not exist any more", None)
-        if failed:
+            await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
+        elif failed := await self._store.fail(turn, f"the agent {turn.agent} does not exist any more", None):
             self._show_end(turn.session_id, failed)
-        return failed is not None
 
     def _show_end(self, session_id: str, shown: Sequence[Frame]) -> None:
         live = self._of(session_id)
         for message in shown:
             live.send(frames.message_notification(session_id, message))
         live.send(frames.participant_status(session_id, AgentStatus.IDLE))
-        live.seen = None
         self._forget(session_id, live)
 
-    async def _catch_up(self, session_id: str, live: Live) -> None:
-        """Tell our clients what another server's turn has come to."""
-        async with live.order:
-            if live.seen is None or live.task is not None:
-                return
-            news = await self._tell(session_id, live, live.seen)
-            if news.status is AgentStatus.PROCESSING:
-                live.seen = news.last
-                return
-            live.seen = None
-            live.send(frames.participant_status(session_id, news.status))
+    async def _catch_up(self) -> None:
+        """Tell our clients what the turns of other servers have come to."""
+        listening = {session_id: live for session_id, live in self._live.items() if live.only_listens}
+        for session_id, last, status in await self._store.standing(listening):
+            live = listening[session_id]
+            if last == live.seen and status == live.status:
+                continue
+            async with live.order:
+                if live.only_listens:
+                    news = await self._tell(session_id, live)
+                    if news.messages or news.status != live.status:
+                        live.send(frames.participant_status(session_id, news.status))
 
-    async def _tell(self, session_id: str, live: Live, seen: int) -> News:
-        news = await self._store.news(session_id, seen)
+    async def _tell(self, session_id: str, live: Live) -> News:
+        """Send our clients what they do not have yet."""
+        news = await self._store.news(session_id, live.seen or 0, without=live.told)
         for message in news.messages:
             live.send(frames.message_notification(session_id, message))
+        live.saw(news.last)
         return news
 
     async def look(self) -> None:
@@ -207,9 +181,7 @@ class Sessions:
             await self.answer(session_id, request_id, EXPIRED)
         for session_id in await recovery.with_work(self._store):
             self.wake(session_id)
-        for session_id, live in list(self._live.items()):
-            if live.seen is not None:
-                await self._catch_up(session_id, live)
+        await self._catch_up()
 
     async def keep_looking(self, every_s: float = LOOK_EVERY_S) -> None:
         while True:

@@ -1,6 +1,6 @@
 """Sessions, posts and messages: what clients were told is here first. Calls and approvals are in `calls.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, literal, select, update
@@ -58,15 +58,24 @@ class Store:
                 return None
             return SessionRow(session_id, row.agent, await _shown_status(db, session_id, row.status), row.last)
 
-    async def news(self, session_id: str, after: int) -> News:
-        """What the agent said since, whichever server runs it."""
+    async def standing(self, session_ids: Collection[str]) -> Sequence[tuple[str, int, AgentStatus]]:
+        """Of each session the place of its newest message, and its status."""
+        if not session_ids:
+            return []
+        last = select(func.max(messages.c.seq)).where(messages.c.session_id == sessions.c.id).scalar_subquery()
+        query = select(sessions.c.id, func.coalesce(last, 0), sessions.c.status).where(sessions.c.id.in_(session_ids))
+        async with self.database.reading() as db:
+            return [(row[0], row[1], AgentStatus(row[2])) for row in await db.execute(query)]
+
+    async def news(self, session_id: str, after: int, *, without: Collection[str]) -> News:
+        """What the agent said since, whichever server runs it, but for the messages `without`."""
         status = select(sessions.c.status).filter_by(id=session_id)
         since = select(messages).filter_by(session_id=session_id).where(messages.c.seq > after).order_by(messages.c.seq)
         async with self.database.reading() as db:
             # The status first: what ended the turn is then among the messages.
             shown = await _shown_status(db, session_id, str(await db.scalar(status)))
             found = [row._asdict() for row in await db.execute(since)]
-        said = [rows.message(row) for row in found if "user_id" not in row["sender"]]
+        said = [rows.message(row) for row in found if "user_id" not in row["sender"] and row["id"] not in without]
         return News(said, found[-1]["seq"] if found else after, shown)
 
     async def messages(self, session_id: str) -> Sequence[Frame]:

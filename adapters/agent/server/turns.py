@@ -58,29 +58,29 @@ class RunningTurn:
         self._text = turn.text
         self._index = turn.index
 
-    async def play(self, runtime: Runtime) -> bool:
+    async def play(self, runtime: Runtime) -> None:
         """Until the turn is over or parked; every way out of here but a lost database leaves it written.
 
-        False: it was taken from us, or its end is kept and we did not hear so; then nothing was sent.
+        When it was taken from us, or its end is kept and we did not hear so, nothing of its end is sent.
         """
         run: Run | None = None
         try:
             await runtime.prepare()
             run = runtime.run(self._definition, self, self._turn.history if self._remembers else None)
-            return await self._follow(run, await self._started(run))
+            await self._follow(run, await self._started(run))
         except asyncio.CancelledError:
             # Shielded: whoever stopped us waits for this to be written.
             await asyncio.shield(self._stop(run))
             raise
         except Taken:
-            return False
+            pass
         except AWAY as error:
             log.warning("a turn of agent %s lost the database: %s", self._definition.name, type(error).__name__)
-            return await patiently(lambda: self._stop(run))
+            await patiently(lambda: self._stop(run))
         except Exception as error:  # noqa: BLE001  whatever a model raises ends its turn, not the session
             log.warning("a turn of agent %s failed: %s", self._definition.name, type(error).__name__)
             failed = f"{type(error).__name__}: {error}"
-            return await patiently(lambda: self._fail(failed, run.history if run else None))
+            await patiently(lambda: self._fail(failed, run.history if run else None))
 
     @property
     def _remembers(self) -> bool:
@@ -100,7 +100,7 @@ class RunningTurn:
                 await self._show(content)
         return run.resume(answers)
 
-    async def _follow(self, run: Run, events: AsyncGenerator[RunEvent]) -> bool:
+    async def _follow(self, run: Run, events: AsyncGenerator[RunEvent]) -> None:
         last: RunEvent | None = None
         async with aclosing(events):
             async for event in events:
@@ -109,10 +109,11 @@ class RunningTurn:
         # Only now: leaving the run is what completes its history.
         match last:
             case Paused(calls=asked):
-                return await patiently(lambda: self._park(asked, run.history))
+                await patiently(lambda: self._park(asked, run.history))
             case Finished() as finished:
-                return await patiently(lambda: self._complete(finished, run.history))
-        raise RuntimeError("the model's run ended without a result")
+                await patiently(lambda: self._complete(finished, run.history))
+            case _:
+                raise RuntimeError("the model's run ended without a result")
 
     async def _take(self, event: RunEvent) -> None:
         match event:
@@ -137,17 +138,16 @@ class RunningTurn:
     async def _show(self, content: Frame) -> None:
         self._notify(await patiently(lambda: self._store.say(self._turn, content)))
 
-    async def _park(self, asked: Sequence[Asking], history: bytes | None) -> bool:
+    async def _park(self, asked: Sequence[Asking], history: bytes | None) -> None:
         session_id, batch = self._turn.session_id, new_id("batch")
         async with self._store.database.writing() as db:
             if await held(db, self._turn, self._store.database.server_id) is None:
-                return False
+                return
             shown = [await self._ask(db, asking, batch) for asking in asked]
             parked = {"turn_index": self._index, "turn_text": self._text, "batch": batch, "history": history}
             session = update(tables.sessions).filter_by(id=session_id)
             await db.execute(session.values(**parked, status=AgentStatus.AWAITING_APPROVAL, owner=None))
         self._show_all(shown, AgentStatus.AWAITING_APPROVAL)
-        return True
 
     async def _ask(self, db: AsyncConnection, asking: Asking, batch: str) -> Frame:
         tool_id = self._definition.tool_id(asking.tool_name)
@@ -166,21 +166,20 @@ class RunningTurn:
         )
         return message
 
-    async def _complete(self, finished: Finished, history: bytes | None) -> bool:
+    async def _complete(self, finished: Finished, history: bytes | None) -> None:
         usage = {"input_tokens": finished.input_tokens, "output_tokens": finished.output_tokens}
         message = await self._store.complete(self._turn, frames.complete(self._text, usage), history)
-        return self._end(None if message is None else [message])
+        self._end(None if message is None else [message])
 
-    async def _fail(self, error: str, history: bytes | None) -> bool:
-        return self._end(await self._store.fail(self._turn, error, history))
+    async def _fail(self, error: str, history: bytes | None) -> None:
+        self._end(await self._store.fail(self._turn, error, history))
 
-    async def _stop(self, run: Run | None) -> bool:
-        return self._end(await interruption.stop(self._store.database, self._turn, run.history if run else None))
+    async def _stop(self, run: Run | None) -> None:
+        self._end(await interruption.stop(self._store.database, self._turn, run.history if run else None))
 
-    def _end(self, shown: Sequence[Frame] | None) -> bool:
+    def _end(self, shown: Sequence[Frame] | None) -> None:
         if shown:
             self._show_all(shown, AgentStatus.IDLE)
-        return shown is not None
 
     def _show_all(self, shown: Sequence[Frame], status: AgentStatus) -> None:
         for message in shown:

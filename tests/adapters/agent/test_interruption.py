@@ -248,7 +248,7 @@ async def test_a_turn_that_another_server_ended_begins_no_tool(settings: ServerS
         sent: list[frames.Frame] = []
         running = RunningTurn(store, turn, SUPPORT, sent.append, timedelta(days=8))
 
-        assert not await running.play(Runtime(lambda _: FunctionModel(stream_function=held_to_be_dead)))
+        await running.play(Runtime(lambda _: FunctionModel(stream_function=held_to_be_dead)))
         assert sent == []
         assert await count(store, tables.calls) == 0
 
@@ -263,9 +263,11 @@ async def test_a_turn_that_another_server_ended_asks_nobody(settings: ServerSett
             assert await recovery.end_orphans(store, lambda _: False)
             yield {0: DeltaToolCall(name="issue_refund", json_args='{"order_id": "A-1001", "amount": 40}')}
 
-        running = RunningTurn(store, turn, SUPPORT, lambda frame: None, timedelta(days=8))
+        sent: list[frames.Frame] = []
+        running = RunningTurn(store, turn, SUPPORT, sent.append, timedelta(days=8))
 
-        assert not await running.play(Runtime(lambda _: FunctionModel(stream_function=held_to_be_dead)))
+        await running.play(Runtime(lambda _: FunctionModel(stream_function=held_to_be_dead)))
+        assert sent == []
         assert await count(store, tables.calls) == 0
 
 

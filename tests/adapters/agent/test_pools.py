@@ -266,6 +266,33 @@ async def test_who_listens_at_another_server_hears_that_the_turn_failed(settings
             assert failure(await until_idle(line.events())) == "the model is away"
 
 
+async def test_who_connected_in_silence_hears_what_is_said_at_another_server(settings: ServerSettings) -> None:
+    quick = small(settings)
+    async with serving(quick) as one, serving(quick) as other, client_of(one) as here, client_of(other) as there:
+        session_id = await here.open_session("support")
+        async with here.attach(session_id) as line, there.attach(session_id) as listening:
+            assert listening.status is AgentStatus.IDLE
+            for number in range(3):
+                said = await say(line, f"Hello, number {number}")
+                assert reply(await until_idle(listening.events())) == reply(said)
+
+
+async def test_a_post_that_another_server_begins_first_is_answered_where_it_was_posted(
+    settings: ServerSettings,
+) -> None:
+    greedy = small(settings, look_every_s=0.01)
+    async with serving(greedy) as one, serving(greedy), client_of(one) as client:
+
+        async def talk() -> list[AgentEvent]:
+            async with client.attach(await client.open_session("support")) as line:
+                await line.post("Hello", client_message_id="c1")
+                return await until_idle(line.events())
+
+        async with asyncio.timeout(30):
+            talks = await asyncio.gather(*(talk() for _ in range(30)))
+    assert all("Hello" in reply(said) for said in talks)
+
+
 async def test_a_server_that_stops_leaves_no_connection(settings: ServerSettings) -> None:
     async with serving(settings) as url, client_of(url) as client:
         session_id = await client.open_session("support")
