@@ -180,7 +180,7 @@ PASSWORD = "the-password-of-this-test"
 WORDS = ("refund", "A-1001", "kites", "Please", "broken in transit", "A-1003", ALICE.removeprefix("+"))
 
 
-@pytest.mark.parametrize("form", ["plain", "json"])
+@pytest.mark.parametrize("form", ["plain", pytest.param("json", marks=pytest.mark.long)])
 async def test_a_day_at_debug_level_leaves_no_words_numbers_or_secrets_in_the_log(
     form: str, database_url: str, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ async def test_what_comes_in_a_pause_is_kept_told_once_and_answered_in_order_aft
     assert ends.sms.told(BOB) == [WORDS.paused, "about boats"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scope", "held"),
     [
@@ -159,6 +160,7 @@ async def test_a_denial_is_taken_in_a_pause(start: Start, ends: Ends, clock: Clo
     await seen(lambda: "not refunded: no" in ends.sms.told(ALICE))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scope", ["all", "channel:sms", "agent:support", "approvals"])
 async def test_what_was_approved_before_a_pause_waits_for_its_end(
     start: Start, ends: Ends, clock: Clock, scope: str

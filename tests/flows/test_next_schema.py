@@ -32,6 +32,7 @@ def next_migration(url: str) -> Iterator[None]:
         engine.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_the_next_schema_arrives_under_load_and_every_text_is_answered(town: Town) -> None:
     async def texts() -> None:

@@ -115,6 +115,7 @@ async def test_a_signed_body_nobody_can_read_is_400(world: World) -> None:
     assert world.inbox() == 0
 
 
+@pytest.mark.long
 async def test_a_message_that_cannot_be_kept_is_answered_503_and_taken_when_it_comes_again(world: World) -> None:
     database = world.folder / "var" / "gateway.db"
     event = slack.message("Where is order A-1001?", ts="1700000100.000100")

@@ -39,6 +39,7 @@ async def test_an_old_button_works_after_a_restart(town: Town) -> None:
     assert len(town.alice.got()) == 2
 
 
+@pytest.mark.long
 async def test_killed_after_the_card_is_shown_the_old_button_still_works_once(tmp_path: Path) -> None:
     async with running(Gateway(tmp_path)) as gateway:
         await _post(gateway, "text", {"number": ALICE, "body": REFUND})
@@ -58,6 +59,7 @@ async def test_killed_after_the_card_is_shown_the_old_button_still_works_once(tm
     assert "A-1002" in got[2]
 
 
+@pytest.mark.long
 async def test_killed_in_the_middle_of_a_turn_the_customer_hears_and_the_next_text_works(tmp_path: Path) -> None:
     async with running(Gateway(tmp_path)) as gateway:
         await _post(gateway, "text", {"number": ALICE, "body": "Count slowly to 20."})
@@ -71,6 +73,7 @@ async def test_killed_in_the_middle_of_a_turn_the_customer_hears_and_the_next_te
     assert "A-1002" in got[1]
 
 
+@pytest.mark.long
 async def test_sigterm_ends_the_process_in_time_and_leaves_the_rest_for_the_next_start(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path)
     await gateway.start()
