@@ -33,15 +33,14 @@ class Empty:
         self._store = store
 
     async def drain(self, conversation_id: int, *, control: bool = False) -> None:
-        lane: Lane | None = None
+        more: Lane | None = None
         while True:
-            owned = lane
-            lane, note = await self._store.write(lambda tx, owned=owned: _take(tx, conversation_id, owned))  # type: ignore[misc]
-            if note is None:
-                return
-            note.done = time.monotonic()
-            self.notes.append(note)
-            if await self._store.read(lambda db: _next(db, conversation_id)) is None:
+            owned = more
+            note, more = await self._store.write(lambda tx, owned=owned: _take(tx, conversation_id, owned))  # type: ignore[misc]
+            if note is not None:
+                note.done = time.monotonic()
+                self.notes.append(note)
+            if more is None:
                 return
 
 
@@ -65,21 +64,20 @@ class Holding:
 
 
 async def _next(db: AsyncSession, conversation_id: int) -> InboxRow | None:
-    _, row = await lanes.next_up(db, conversation_id, now())
-    return row
+    return (await lanes.next_up(db, conversation_id, now())).row
 
 
-async def _take(tx: Tx, conversation_id: int, owned: Lane | None) -> tuple[Lane, Note | None]:
-    """Own the lane, take its next event and mark it done."""
+async def _take(tx: Tx, conversation_id: int, owned: Lane | None) -> tuple[Note | None, Lane | None]:
+    """Own the lane, take its next event and mark it done; the lane, when there is more in it."""
     lane = owned or await lanes.claim(tx, conversation_id)
     if owned is not None:
         await lanes.hold(tx, lane)
-    row = await _next(tx.db, conversation_id)
-    if row is None:
-        return lane, None
-    note = Note(row.event_key, conversation_id, row.seq, time.monotonic())
-    await arrivals.finish(tx, row.id, now())
-    return lane, note
+    ahead = await lanes.next_up(tx.db, conversation_id, now())
+    if ahead.row is None:
+        return None, None
+    note = Note(ahead.row.event_key, conversation_id, ahead.row.seq, time.monotonic())
+    await arrivals.finish(tx, ahead.row.id, now())
+    return note, lane if ahead.more else None
 
 
 async def _finish(tx: Tx, lane: Lane, row: InboxRow) -> None:

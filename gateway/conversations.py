@@ -15,7 +15,7 @@ from gateway.outbox import Outbox
 from gateway.ports import Clock, Engine
 from gateway.retry import pause
 from gateway.store import Store, Tx, arrivals, lanes
-from gateway.store.lanes import Lane, Standing
+from gateway.store.lanes import Ahead, Lane
 from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import ConversationRow, InboxRow
 from gateway.turns import Turns
@@ -28,10 +28,6 @@ PATIENCE = timedelta(hours=24)  # of failing: the event is set aside
 PATIENCE_REFUSED = timedelta(minutes=10)  # with a platform that does not take a decision
 SETTLED = "settled"  # how the key of a decision or an expiry begins; the approval's id follows
 FAULTS = 5  # an event that trips our own code this often is set aside
-
-
-Ahead = tuple[InboxRow | None, Standing, bool]
-"""A lane's next event, how it stands, and whether somebody waits in it without having been told."""
 
 
 class Conversations:
@@ -62,14 +58,16 @@ class Conversations:
 
         Returns when nothing is due, or another owner took over.
         """
-        lane, (row, standing, untold) = await self._store.write(lambda tx: self._claim(tx, conversation_id, control))
+        lane, ahead = await self._store.write(lambda tx: self._claim(tx, conversation_id, control))
         try:
-            while row is not None and not self._stopping.is_set():
-                await self._one(lane, row)
-                row, standing, untold = await self._store.read(lambda db: self._look(db, conversation_id, control))
-            if untold:
+            while ahead.row is not None and not self._stopping.is_set():
+                await self._one(lane, ahead.row)
+                if not ahead.more and not control:
+                    return  # whatever came meanwhile has woken the lane
+                ahead = await self._store.read(lambda db: self._look(db, conversation_id, control))
+            if await self._untold(ahead):
                 await self._hold_back(lane)
-            if control and standing.ready:
+            if control and ahead.standing.ready:
                 await self._store.write(lambda tx: self._hand_over(tx, lane))
         except LaneLost:
             log.info("another owner took over")
@@ -107,9 +105,13 @@ class Conversations:
     # --- one after the other -------------------------------------------------------------------------------
 
     async def _look(self, db: AsyncSession, conversation_id: int, control: bool) -> Ahead:
-        standing, row = await lanes.next_up(db, conversation_id, self._clock(), control_only=control)
-        waiting = row is None and standing.held_by is not None
-        return row, standing, waiting and await arrivals.unheld(db, conversation_id)
+        return await lanes.next_up(db, conversation_id, self._clock(), control_only=control)
+
+    async def _untold(self, ahead: Ahead) -> bool:
+        """Does somebody wait in this lane without having been told?"""
+        if ahead.row is not None or ahead.standing.held_by is None:
+            return False
+        return await self._store.read(lambda db: arrivals.unheld(db, ahead.standing.conversation.id))
 
     async def _hold_back(self, lane: Lane) -> None:
         """Tell the customer, once a hold, that what they wrote meanwhile is kept."""

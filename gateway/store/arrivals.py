@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.events import ThreadRef
 from gateway.store import pauses
-from gateway.store.sql import changed, insert_new, table
+from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import ConversationRow, InboxRow
 from gateway.store.tx import Tx
 
@@ -119,7 +119,7 @@ async def mark_held(tx: Tx, conversation_id: int) -> None:
 def _waiting(conversation_id: int) -> tuple[Any, ...]:
     return (
         col(InboxRow.conversation_id) == conversation_id,
-        col(InboxRow.status) == "new",
+        among(InboxRow.status, "new"),
         ~col(InboxRow.control),
         ~col(InboxRow.held),
     )
@@ -141,7 +141,7 @@ async def oldest_ready(db: AsyncSession, now: datetime) -> datetime | None:
         select(func.min(col(InboxRow.received_at)))
         .join(ConversationRow, col(ConversationRow.id) == col(InboxRow.conversation_id))
         .where(
-            col(InboxRow.status) == "new",
+            among(InboxRow.status, "new"),
             or_(col(InboxRow.not_before).is_(None), col(InboxRow.not_before) <= now),
             col(ConversationRow.parked_turn_id).is_(None),
             col(ConversationRow.mode) == "bot",

@@ -6,14 +6,14 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.store.sql import changed, table
+from gateway.store.sql import among, changed, table
 from gateway.store.tables import ConversationRow, InboxRow, OutboxRow
 from gateway.store.tx import Tx
 
 
 async def events(db: AsyncSession) -> list[tuple[InboxRow, str]]:
     """Each with its channel, oldest first."""
-    question = _with_channel().where(col(InboxRow.status) == "dead").order_by(col(InboxRow.id))
+    question = _with_channel().where(among(InboxRow.status, "dead")).order_by(col(InboxRow.id))
     return [(row, channel or "") for row, channel in (await db.exec(question)).all()]
 
 
@@ -24,20 +24,20 @@ async def event(db: AsyncSession, inbox_id: int) -> tuple[InboxRow, str] | None:
 
 
 async def messages(db: AsyncSession) -> list[OutboxRow]:
-    question = select(OutboxRow).where(col(OutboxRow.status) == "failed").order_by(col(OutboxRow.id))
+    question = select(OutboxRow).where(among(OutboxRow.status, "failed")).order_by(col(OutboxRow.id))
     return list((await db.exec(question)).all())
 
 
 async def count(db: AsyncSession) -> tuple[int, int]:
     """Events and messages."""
-    came_in = select(func.count()).select_from(InboxRow).where(col(InboxRow.status) == "dead")
-    went_out = select(func.count()).select_from(OutboxRow).where(col(OutboxRow.status) == "failed")
+    came_in = select(func.count()).select_from(InboxRow).where(among(InboxRow.status, "dead"))
+    went_out = select(func.count()).select_from(OutboxRow).where(among(OutboxRow.status, "failed"))
     return int((await db.exec(came_in)).one()), int((await db.exec(went_out)).one())
 
 
 async def leave(tx: Tx, inbox_id: int, status: str) -> bool:
     """False: the event is not dead (any more)."""
-    dead = (col(InboxRow.id) == inbox_id, col(InboxRow.status) == "dead")
+    dead = (col(InboxRow.id) == inbox_id, among(InboxRow.status, "dead"))
     return await changed(tx.db, update(table(InboxRow)).where(*dead).values(status=status)) == 1
 
 
@@ -53,7 +53,7 @@ async def drop_message(tx: Tx, outbox_id: int) -> bool:
 
 
 async def _leave_failed(tx: Tx, outbox_id: int, **values: Any) -> bool:
-    failed = (col(OutboxRow.id) == outbox_id, col(OutboxRow.status) == "failed")
+    failed = (col(OutboxRow.id) == outbox_id, among(OutboxRow.status, "failed"))
     return await changed(tx.db, update(table(OutboxRow)).where(*failed).values(**values)) == 1
 
 

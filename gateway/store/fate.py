@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store import pauses
+from gateway.store.sql import among
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, OutboxRow, TurnRow
 
 
@@ -66,9 +67,9 @@ def _without(column: Any) -> Any:
 def _outline() -> Any:
     mine = col(InboxRow.conversation_id) == col(ConversationRow.id)
     out = col(OutboxRow.conversation_id) == col(ConversationRow.id)
-    waiting = _number_of(InboxRow, mine, col(InboxRow.status) == "new", ~col(InboxRow.control))
-    came_in = _number_of(InboxRow, mine, col(InboxRow.status) == "dead")
-    went_out = _number_of(OutboxRow, out, col(OutboxRow.status) == "failed")
+    waiting = _number_of(InboxRow, mine, among(InboxRow.status, "new"), ~col(InboxRow.control))
+    came_in = _number_of(InboxRow, mine, among(InboxRow.status, "dead"))
+    went_out = _number_of(OutboxRow, out, among(OutboxRow.status, "failed"))
     return select(ConversationRow, pauses.of_turns(), waiting, came_in + went_out)
 
 

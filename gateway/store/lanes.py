@@ -14,7 +14,7 @@ from gateway.errors import LaneLost
 from gateway.events import ThreadRef
 from gateway.store import pauses
 from gateway.store.columns import UtcTime
-from gateway.store.sql import changed, insert_new, table
+from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import ConversationRow, InboxRow
 from gateway.store.tx import Tx
 
@@ -125,16 +125,24 @@ async def standing(db: AsyncSession, conversation_id: int) -> Standing:
     return Standing(*found)
 
 
-async def next_up(
-    db: AsyncSession, conversation_id: int, now: datetime, *, control_only: bool = False
-) -> tuple[Standing, InboxRow | None]:
-    """How the lane stands and what it does next: control events first, then messages by `seq` while it is ready."""
-    *found, row = (await db.exec(_next_up(), params={"of": conversation_id, "now": now})).one()
-    standing = Standing(*found)
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a lane does next (None: nothing that is due), how it stands, and whether more waits behind that."""
+
+    standing: Standing
+    row: InboxRow | None
+    more: bool
+
+
+async def next_up(db: AsyncSession, conversation_id: int, now: datetime, *, control_only: bool = False) -> Ahead:
+    """Control events first, then messages by `seq` while the lane is ready."""
+    rows = (await db.exec(_next_up(), params={"of": conversation_id, "now": now})).all()
+    *found, row = rows[0]
+    standing, more = Standing(*found), len(rows) > 1
     if row is None or row.control:
-        return standing, row
+        return Ahead(standing, row, more)
     due = row.not_before is None or row.not_before <= now
-    return standing, row if due and standing.ready and not control_only else None
+    return Ahead(standing, row if due and standing.ready and not control_only else None, more)
 
 
 @cache
@@ -145,12 +153,12 @@ def _next_up() -> Any:
     )
     first = and_(
         col(InboxRow.conversation_id) == col(ConversationRow.id),
-        col(InboxRow.status) == "new",
+        among(InboxRow.status, "new"),
         or_(~col(InboxRow.control), and_(due, ~held)),
     )
     question = select(ConversationRow, pauses.of_turns(), pauses.of_decisions(), InboxRow).outerjoin(InboxRow, first)
     in_order = question.order_by(col(InboxRow.control).desc(), col(InboxRow.seq))
-    return in_order.where(col(ConversationRow.id) == bindparam("of")).limit(1)
+    return in_order.where(col(ConversationRow.id) == bindparam("of")).limit(2)
 
 
 async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> list[tuple[int, bool]]:
@@ -163,7 +171,7 @@ async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
         select(before.id)
         .where(
             col(before.conversation_id) == col(InboxRow.conversation_id),
-            col(before.status) == "new",
+            among(before.status, "new"),
             ~col(before.control),
             col(before.seq) < col(InboxRow.seq),
         )
@@ -178,7 +186,7 @@ async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
         select(col(InboxRow.conversation_id), func.max(case((col(InboxRow.control), 1), else_=0)))
         .join(ConversationRow, col(ConversationRow.id) == col(InboxRow.conversation_id))
         .where(
-            col(InboxRow.status) == "new",
+            among(InboxRow.status, "new"),
             col(InboxRow.received_at) <= now - timedelta(seconds=1),
             due,
             or_(and_(col(InboxRow.control), ~decisions_wait), and_(~col(InboxRow.control), or_(ready, untold))),

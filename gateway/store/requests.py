@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.store.sql import changed, insert_new, table
+from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import ApprovalRow, OutboxRow, VoteRow
 from gateway.store.tx import Tx
 
@@ -30,13 +30,13 @@ async def unreachable(db: AsyncSession) -> list[str]:
     """Open requests that were to be shown somewhere and could be shown nowhere."""
     asks = select(OutboxRow.id).where(col(OutboxRow.approval_id) == col(ApprovalRow.id), col(OutboxRow.kind) == "ask")
     hopeful = asks.where(col(OutboxRow.status) != "failed")
-    question = select(ApprovalRow.id).where(col(ApprovalRow.state) == "pending", asks.exists(), ~hopeful.exists())
+    question = select(ApprovalRow.id).where(among(ApprovalRow.state, "pending"), asks.exists(), ~hopeful.exists())
     return list((await db.exec(question)).all())
 
 
 async def settle(tx: Tx, approval_id: str, *, state: str, at: datetime, by: str, via: str, reason: str) -> bool:
     """Leave `pending`. False: somebody else was first."""
-    pending = (col(ApprovalRow.id) == approval_id, col(ApprovalRow.state) == "pending")
+    pending = (col(ApprovalRow.id) == approval_id, among(ApprovalRow.state, "pending"))
     values = {"state": state, "decided_at": at, "decided_by": by, "decided_via": via, "reason": reason}
     return await changed(tx.db, update(table(ApprovalRow)).where(*pending).values(**values)) == 1
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.store.sql import changed, insert_new, table
+from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import OutboxRow
 from gateway.store.tx import Tx
 from gateway.store.upkeep import EarlyReportRow
@@ -25,7 +25,7 @@ async def add(tx: Tx, **values: Any) -> int | None:
 
 async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
     """The first message of the lane that is not through yet; the others wait behind it."""
-    question = select(OutboxRow).where(col(OutboxRow.lane) == lane, col(OutboxRow.status).in_(OPEN))
+    question = select(OutboxRow).where(col(OutboxRow.lane) == lane, among(OutboxRow.status, *OPEN))
     return (await db.exec(question.order_by(col(OutboxRow.rank), col(OutboxRow.id)).limit(1))).first()
 
 
@@ -66,7 +66,7 @@ async def is_ours(db: AsyncSession, row: OutboxRow) -> bool:
 
 async def end(tx: Tx, row: OutboxRow, **values: Any) -> bool:
     """Keep what came of the try that `begin` began. False: somebody else has taken the row since."""
-    ours = (col(OutboxRow.id) == row.id, col(OutboxRow.status).in_(OPEN), col(OutboxRow.attempts) == row.attempts + 1)
+    ours = (col(OutboxRow.id) == row.id, among(OutboxRow.status, *OPEN), col(OutboxRow.attempts) == row.attempts + 1)
     return await changed(tx.db, update(table(OutboxRow)).where(*ours).values(**values)) == 1
 
 
@@ -128,7 +128,7 @@ async def lanes_due(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
         col(before.rank) < col(OutboxRow.rank),
         and_(col(before.rank) == col(OutboxRow.rank), col(before.id) < col(OutboxRow.id)),
     )
-    ahead = select(before.id).where(col(before.lane) == col(OutboxRow.lane), col(before.status).in_(OPEN), earlier)
+    ahead = select(before.id).where(col(before.lane) == col(OutboxRow.lane), among(before.status, *OPEN), earlier)
     due = or_(col(OutboxRow.not_before).is_(None), col(OutboxRow.not_before) <= now)
-    heads = select(OutboxRow.lane).where(col(OutboxRow.status).in_(OPEN), due, ~ahead.exists())
+    heads = select(OutboxRow.lane).where(among(OutboxRow.status, *OPEN), due, ~ahead.exists())
     return list((await db.exec(heads.order_by(col(OutboxRow.id)).limit(limit))).all())

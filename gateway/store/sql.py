@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Table
+from sqlalchemy import ColumnElement, CursorResult, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 
@@ -13,6 +13,14 @@ def table(model: type[SQLModel]) -> Table:
     found = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to table classes
     assert isinstance(found, Table)
     return found
+
+
+def among(column: Any, *words: str) -> ColumnElement[bool]:
+    """The column is one of these words of ours, in the statement's own text: no planner takes an index of some rows
+    alone for a parameter.
+    """
+    found: ColumnElement[bool] = col(column).in_([literal_column(f"'{word}'") for word in words])
+    return found if len(words) > 1 else col(column) == literal_column(f"'{words[0]}'")
 
 
 async def insert_new(db: AsyncSession, model: type[SQLModel], **values: Any) -> Any:
