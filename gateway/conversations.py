@@ -65,7 +65,7 @@ class Conversations:
                 if not ahead.more and not control:
                     return  # whatever came meanwhile has woken the lane
                 ahead = await self._store.read(lambda db: self._look(db, conversation_id, control))
-            if await self._untold(ahead):
+            if await self._untold(lane, ahead):
                 await self._hold_back(lane)
             if control and ahead.standing.ready:
                 await self._store.write(lambda tx: self._hand_over(tx, lane))
@@ -107,11 +107,11 @@ class Conversations:
     async def _look(self, db: AsyncSession, conversation_id: int, control: bool) -> Ahead:
         return await lanes.next_up(db, conversation_id, self._clock(), control_only=control)
 
-    async def _untold(self, ahead: Ahead) -> bool:
+    async def _untold(self, lane: Lane, ahead: Ahead) -> bool:
         """Does somebody wait in this lane without having been told?"""
         if ahead.row is not None or ahead.standing.held_by is None:
             return False
-        return await self._store.read(lambda db: arrivals.unheld(db, ahead.standing.conversation.id))
+        return await self._store.read(lambda db: arrivals.unheld(db, lane.conversation_id))
 
     async def _hold_back(self, lane: Lane) -> None:
         """Tell the customer, once a hold, that what they wrote meanwhile is kept."""
@@ -124,7 +124,8 @@ class Conversations:
             await arrivals.mark_held(tx, lane.conversation_id)
             text = self._words.held if standing.pause_id is None else self._words.paused
             key = f"held:{lane.conversation_id}:{standing.held_by}"
-            await self._say(tx, standing.conversation, text, key=key)
+            conversation = await lanes.conversation(tx.db, lane.conversation_id)
+            await self._say(tx, conversation, text, key=key)
 
         await self._store.write(deed)
 

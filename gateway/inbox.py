@@ -1,8 +1,10 @@
 """Kept before it is answered; duplicates stop here. Finds or creates the conversation, and wakes its lane."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from gateway.events import DeliveryReported, MessageReceived, lane_events
@@ -66,8 +68,8 @@ class Inbox:
 
 
 def _clean(event: MessageReceived) -> MessageReceived:
-    text = event.text if len(event.text) <= MAX_TEXT else event.text[:MAX_TEXT] + CUT
-    cleaned: MessageReceived = _storable(replace(event, text=text))
+    cut = event if len(event.text) <= MAX_TEXT else replace(event, text=event.text[:MAX_TEXT] + CUT)
+    cleaned: MessageReceived = _storable(cut)
     return cleaned
 
 
@@ -78,5 +80,12 @@ def _storable(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_storable(one) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _storable(getattr(value, field.name)) for field in fields(value)})
+        parts = {name: getattr(value, name) for name in _names(type(value))}
+        changed = {name: after for name, before in parts.items() if (after := _storable(before)) != before}
+        return replace(value, **changed) if changed else value
     return value
+
+
+@cache
+def _names(kind: type[Any]) -> Sequence[str]:
+    return [field.name for field in fields(kind)]

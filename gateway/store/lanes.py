@@ -99,30 +99,35 @@ async def conversation(db: AsyncSession, conversation_id: int) -> ConversationRo
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A conversation as it stands, and which pause, if any, holds its turns, and which its decisions."""
+    """How a conversation stands, and which pause, if any, holds its turns, and which its decisions."""
 
-    conversation: ConversationRow
+    mode: str
+    parked_turn_id: int | None
     pause_id: int | None
     decisions_pause_id: int | None
 
     @property
     def ready(self) -> bool:
         """Messages may go to the agent."""
-        return self.conversation.parked_turn_id is None and self.conversation.mode == "bot" and self.pause_id is None
+        return self.parked_turn_id is None and self.mode == "bot" and self.pause_id is None
 
     @property
     def held_by(self) -> str | None:
         """What keeps messages waiting, the same for the same hold; None when nothing does."""
         if self.pause_id is not None:
             return f"pause:{self.pause_id}"
-        parked = self.conversation.parked_turn_id
-        return None if parked is None else f"turn:{parked}"
+        return None if self.parked_turn_id is None else f"turn:{self.parked_turn_id}"
 
 
 async def standing(db: AsyncSession, conversation_id: int) -> Standing:
-    question = select(ConversationRow, pauses.of_turns(), pauses.of_decisions())
-    found = (await db.exec(question.where(col(ConversationRow.id) == conversation_id))).one()
-    return Standing(*found)
+    question = _standing().where(col(ConversationRow.id) == conversation_id)
+    return Standing(*(await db.exec(question)).one())
+
+
+def _standing(*more: Any) -> Any:
+    mode, parked = col(ConversationRow.mode), col(ConversationRow.parked_turn_id)
+    columns: Any = (mode, parked, pauses.of_turns(), pauses.of_decisions(), *more)
+    return select(*columns).select_from(ConversationRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ def _next_up() -> Any:
         among(InboxRow.status, "new"),
         or_(~col(InboxRow.control), and_(due, ~held)),
     )
-    question = select(ConversationRow, pauses.of_turns(), pauses.of_decisions(), InboxRow).outerjoin(InboxRow, first)
+    question = _standing(InboxRow).outerjoin(InboxRow, first)
     in_order = question.order_by(col(InboxRow.control).desc(), col(InboxRow.seq))
     return in_order.where(col(ConversationRow.id) == bindparam("of")).limit(2)
 
