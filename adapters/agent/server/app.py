@@ -23,6 +23,7 @@ from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.sessions import LOOK_EVERY_S, Sessions
 from adapters.agent.server.sockets import Socket
 from adapters.agent.server.store import Store
+from adapters.agent.server.tool_definitions import ToolDefinition
 
 
 class ServerSettings(BaseModel):
@@ -127,7 +128,7 @@ def stored(agent: AgentDefinition) -> dict[str, Any]:
     }
 
 
-def _stored_tool(agent: AgentDefinition, tool: definitions.ToolDefinition) -> dict[str, Any]:
+def _stored_tool(agent: AgentDefinition, tool: ToolDefinition) -> dict[str, Any]:
     inputs = {name: {"type": "dynamic", "value": parameter.description} for name, parameter in tool.parameters.items()}
     return {
         "id": agent.tool_id(tool.name),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.agent.server.definitions import Approval, Parameter, ToolDefinition
+from adapters.agent.server.tool_definitions import Approval, Parameter, ToolDefinition
 
 ASK = "ask_for_approval"
 WHY = "approval_reason"

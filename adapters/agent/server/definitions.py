@@ -2,76 +2,35 @@
 
 import hashlib
 import tomllib
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from adapters.agent.server.tool_definitions import Approval, ToolDefinition, Words
 from gateway.errors import ConfigError
 
 OFFLINE = "offline"
-FUNCTION_NAMES = ("lookup_order", "issue_refund", "update_address", "search_knowledge", "human_handoff")
 
 
-class _Words(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Approval(StrEnum):
-    AUTO_RUN = "auto_run"
-    LET_AGENT_DECIDE = "let_agent_decide"
-    REQUIRES_APPROVAL = "requires_approval"
-
-
-class Parameter(_Words):
-    type: Literal["string", "number", "integer", "boolean"] = "string"
-    description: str = ""
-    required: bool = True
-    enum: tuple[str, ...] = ()
-
-    @property
-    def schema_object(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": self.type, "description": self.description}
-        return {**schema, "enum": list(self.enum)} if self.enum else schema
-
-
-class ToolDefinition(_Words):
-    name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")
-    description: str = ""
-    approval: Approval = Approval.AUTO_RUN
-    function: str = ""
-    parameters: dict[str, Parameter] = {}
-
-    @property
-    def function_name(self) -> str:
-        return self.function or self.name
-
-    @model_validator(mode="after")
-    def _function_exists(self) -> "ToolDefinition":
-        if self.function_name not in FUNCTION_NAMES:
-            raise ValueError(f"there is no function {self.function_name!r}; there are {', '.join(FUNCTION_NAMES)}")
-        return self
-
-
-class Memory(_Words):
+class Memory(Words):
     session: bool = True
 
 
-class Document(_Words):
+class Document(Words):
     title: str
     text: str
 
 
-class Knowledge(_Words):
+class Knowledge(Words):
     """What `search_knowledge` reads: documents written here, and the text files of a folder beside this file."""
 
     folder: str = ""
     documents: tuple[Document, ...] = ()
 
 
-class AgentDefinition(_Words):
+class AgentDefinition(Words):
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$")
     agent_type: Literal["conversational", "functional"] = "conversational"
     provider: str = OFFLINE

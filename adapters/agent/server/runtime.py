@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adapters.agent.frames import Content
 from adapters.agent.server import arguments
 from adapters.agent.server.arguments import ArgumentsWrong
-from adapters.agent.server.definitions import AgentDefinition, Approval, ToolDefinition
+from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.models import model_for
+from adapters.agent.server.tool_definitions import Approval, ToolDefinition
 from adapters.agent.server.tools import FUNCTIONS, ToolFailed
 
 if TYPE_CHECKING:

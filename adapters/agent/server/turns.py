@@ -14,7 +14,7 @@ from adapters.agent import frames
 from adapters.agent.frames import Frame
 from adapters.agent.server import calls, interruption, tables
 from adapters.agent.server.database import patiently
-from adapters.agent.server.definitions import AgentDefinition, ToolDefinition
+from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.liveness import AWAY
 from adapters.agent.server.rows import CallState, Turn, new_id
 from adapters.agent.server.runtime import (
@@ -31,6 +31,7 @@ from adapters.agent.server.runtime import (
     Thought,
 )
 from adapters.agent.server.store import Store, add_message, agent_sender, held
+from adapters.agent.server.tool_definitions import ToolDefinition
 from adapters.agent.server.tools import FUNCTIONS, Call, ToolFailed
 from gateway.events import AgentStatus
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.agent.server import definitions
+from adapters.agent.server import definitions, tool_definitions
 from adapters.agent.server.tools import FUNCTIONS
 from gateway.errors import ConfigError
 from tests.adapters.agent.world import AGENTS
@@ -16,7 +16,7 @@ def test_the_agent_that_ships_can_be_read() -> None:
 
 
 def test_the_functions_a_definition_may_name_are_the_ones_there_are() -> None:
-    assert set(definitions.FUNCTION_NAMES) == set(FUNCTIONS)
+    assert set(tool_definitions.FUNCTION_NAMES) == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize(

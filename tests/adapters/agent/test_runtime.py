@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.agent.server.definitions import AgentDefinition, Approval, Parameter, ToolDefinition
+from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.runtime import Approved, Finished, Paused, Run, RunEvent, Runtime, Said
+from adapters.agent.server.tool_definitions import Approval, Parameter, ToolDefinition
 
 REFUND = "Please refund order A-1001, $40."
 
