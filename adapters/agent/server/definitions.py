@@ -30,12 +30,27 @@ class Knowledge(Words):
     documents: tuple[Document, ...] = ()
 
 
+class Io(Words):
+    """An input or an output of a functional agent. `id` is the one it has at the platform; empty: ours, from its name."""
+
+    name: str = Field(min_length=1, max_length=64)
+    io_type: str = "string"
+    description: str = ""
+    id: str = ""
+
+
 class AgentDefinition(Words):
+    """`stored_id` is set for an agent that was saved over REST; an agent from a file goes by its name."""
+
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$")
     agent_type: Literal["conversational", "functional"] = "conversational"
     provider: str = OFFLINE
     model: str = ""
+    base_url: str = ""
+    stored_id: str = ""
     instructions: str = ""
+    inputs: tuple[Io, ...] = ()
+    outputs: tuple[Io, ...] = ()
     tools: tuple[ToolDefinition, ...] = ()
     memory: Memory = Memory()
     knowledge: Knowledge = Knowledge()
@@ -49,7 +64,7 @@ class AgentDefinition(Words):
 
     @property
     def id(self) -> str:
-        return self.name
+        return self.stored_id or self.name
 
     @cached_property
     def gated_tools(self) -> tuple[str, ...]:
@@ -61,7 +76,18 @@ class AgentDefinition(Words):
 
     def tool_id(self, name: str) -> str:
         """The protocol wants `<tool type>_<24 hex>`; ours is the same at every start."""
-        return f"custom_tool_{hashlib.sha256(f'{self.name}/{name}'.encode()).hexdigest()[:24]}"
+        tool = self.tool(name)
+        return tool.id if tool and tool.id else f"custom_tool_{_digest(f'{self.name}/{name}')}"
+
+    def input_id(self, given: Io) -> str:
+        return given.id or f"input_{_digest(f'{self.name}/inputs/{given.name}')}"
+
+    def output_id(self, made: Io) -> str:
+        return made.id or f"output_{_digest(f'{self.name}/outputs/{made.name}')}"
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:24]
 
 
 def load(folder: Path) -> dict[str, AgentDefinition]:

@@ -31,11 +31,15 @@ class Parameter(Words):
 
 
 class ToolDefinition(Words):
+    """`static` are inputs the model never sees. `id` is the one it has at the platform; empty: ours, from its name."""
+
     name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")
     description: str = ""
     approval: Approval = Approval.AUTO_RUN
     function: str = ""
     parameters: dict[str, Parameter] = {}
+    static: dict[str, Any] = {}
+    id: str = ""
 
     @property
     def function_name(self) -> str:
