@@ -31,7 +31,7 @@ class Knowledge(Words):
 
 
 class Io(Words):
-    """An input or an output of a functional agent. `id` is the one it has at the platform; empty: ours, from its name."""
+    """An input or output of a functional agent. `id` is the one it has at the platform; empty: ours, from its name."""
 
     name: str = Field(min_length=1, max_length=64)
     io_type: str = "string"
