@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.process import Gateway, running
+from tests.helpers.process import Gateway, running, until
 from tests.helpers.world import World, stand_ins
 
 pytestmark = pytest.mark.long
@@ -23,7 +23,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_text_that_finds_no_room_is_refused_and_taken_when_it_comes_again(world: World) -> None:
     assert (await world.text("Where is order A-1001?", "SM1")).status_code == 200
-    await world.texts(1)
+    await until(world.all_recorded, "the first reply, and the record of it")
     assert world.gateway.pid is not None
 
     # No file may grow beyond what the database's log has now: to SQLite this is a disk without room.

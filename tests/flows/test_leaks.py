@@ -89,7 +89,7 @@ class Line:
             async def answered(enough: int = before + number + 1) -> bool:
                 return self._got(customer) >= enough
 
-            await until(answered, f"reply {number} to {customer}", within_s=60)
+            await until(answered, f"reply {number} to {customer}", within_s=120)
         assert self._got(customer) == before + count
 
     def _got(self, customer: str) -> int:

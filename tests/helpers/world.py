@@ -1,7 +1,6 @@
 """A gateway process with credentials of its own, and carriers that know nothing of the sandbox."""
 
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import httpx
 
 from config.serving import bind, serving
-from tests.helpers import carriers, slack
+from tests.helpers import carriers, peek, slack
 from tests.helpers.carriers import Carriers
 from tests.helpers.process import Gateway, until
 
@@ -64,9 +63,15 @@ class World:
 
         return await until(sent, f"text {count}")  # type: ignore[no-any-return]
 
+    async def all_recorded(self) -> bool:
+        """Something was sent, and of all that was, the gateway has written down that it was."""
+        return bool(self.carriers.texts) and not self._count("SELECT count(*) FROM outbox WHERE status <> 'sent'")
+
     def inbox(self) -> int:
-        with contextlib.closing(sqlite3.connect(self.folder / "var" / "gateway.db")) as connection:
-            return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
+        return self._count("SELECT count(*) FROM inbox")
+
+    def _count(self, question: str) -> int:
+        return peek.count(self.folder / "var" / "gateway.db", question)
 
 
 @contextlib.asynccontextmanager
