@@ -77,3 +77,13 @@ def under(database_url: str, tmp_path: Path, clock: Clock) -> Under:
             await town.close()
 
     return opened
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the long tests counted and measured."""
+    passed: list[pytest.TestReport] = terminalreporter.stats.get("passed", [])
+    told = [one for one in passed if one.when == "call" and "long" in one.keywords and one.capstdout.strip()]
+    if told:
+        terminalreporter.section("what was counted")
+    for one in sorted(told, key=lambda one: one.nodeid):
+        terminalreporter.line(f"{one.nodeid.rpartition('/')[2]}\n    {one.capstdout.strip()}")
