@@ -242,14 +242,14 @@ class Approvals:
 
     # --- shown ---------------------------------------------------------------------------------------------
 
-    async def show(self, tx: Tx, row: ApprovalRow, *, stage: str) -> None:
+    async def show(self, tx: Tx, row: ApprovalRow, *, stage: str, waiting: str = "") -> None:
         """Change every surface that shows the request, or take it back where it has not gone out yet."""
         where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.id}
         for shown in await sendings.shown(tx.db, row.id):
             if shown.status in ("failed", "dropped") or await sendings.drop_unsent(tx, shown.id):
                 continue
             to = _destination(shown.payload)
-            outcome = ShowOutcome(to=to, approval=view_of(row))
+            outcome = ShowOutcome(to=to, approval=replace(view_of(row), waiting=waiting))
             await self._outbox.add(tx, outcome, key=f"outcome:{shown.id}:{stage}", changes_id=shown.id, **where)
 
     async def applied(self, tx: Tx, rows: Sequence[ApprovalRow]) -> None:
@@ -259,6 +259,12 @@ class Approvals:
             where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.id}
             await audit.note(tx, "applied", self._clock(), **where)
             await self.show(tx, await self._fresh(tx, row.id), stage="applied")
+
+    async def not_yet_applied(self, tx: Tx, approval_id: str, why: str) -> None:
+        """The decision stays, and the agent has not taken it yet: said once on every surface."""
+        row = await requests.get(tx.db, approval_id)
+        if row is not None and row.state != "pending" and not row.applied:
+            await self.show(tx, row, stage="waiting", waiting=why)
 
     async def _locked(self, tx: Tx, approval_id: str) -> ApprovalRow | None:
         """The request as it stands, under its conversation's lock: every writer takes that one first."""

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 LATE_AFTER = timedelta(seconds=15)  # of failing: the sender is told, once an outage
 PATIENCE = timedelta(hours=24)  # of failing: the event is set aside
 PATIENCE_REFUSED = timedelta(minutes=10)  # with a platform that does not take a decision
+NO_ANSWER = "the agent platform does not answer; it is tried again"
+REFUSED = "the agent platform refused it; it is tried again"
 SETTLED = "settled"  # how the key of a decision or an expiry begins; the approval's id follows
 FAULTS = 5  # an event that trips our own code this often is set aside
 
@@ -140,10 +142,11 @@ class Conversations:
             raise
         except TryLater as error:
             alarm = ("agent-away", "the agent platform does not answer; messages are kept and retried")
-            await self._later(lane, row, str(error), alarm, asked_for=error.retry_after)
+            await self._later(lane, row, str(error), alarm, asked_for=error.retry_after, shown=NO_ANSWER)
         except AgentRefused as error:
             alarm = ("agent-refuses", f"the agent platform refuses us ({error}); what it refuses is kept and retried")
-            await self._later(lane, row, str(error), alarm, patience=PATIENCE_REFUSED if row.control else PATIENCE)
+            patience = PATIENCE_REFUSED if row.control else PATIENCE
+            await self._later(lane, row, str(error), alarm, patience=patience, shown=REFUSED, at_once=True)
         except GiveUp as error:
             await self._give_up(lane, row, str(error))
         except DATABASE_AWAY as error:
@@ -168,7 +171,10 @@ class Conversations:
         asked_for: float | None = None,
         patience: timedelta = PATIENCE,
         fault: bool = False,
+        shown: str = "",
+        at_once: bool = False,
     ) -> None:
+        """`shown` is what the cards of a decision say meanwhile: `at_once`, or when it has failed for a while."""
         now = self._clock()
         failing = now - (row.failing_since or now)
         if failing > patience:
@@ -179,6 +185,9 @@ class Conversations:
             await lanes.hold(tx, lane)
             not_before = now + pause(row.attempts, asked_for=asked_for)
             await arrivals.try_later(tx, row, now=now, not_before=not_before, error=why, fault=fault)
+            approval_id = _approval_of(row)
+            if shown and approval_id is not None and (at_once or failing > LATE_AFTER):
+                await self._endings.not_yet_applied(tx, approval_id, shown)
             if failing > LATE_AFTER:
                 conversation = await lanes.conversation(tx.db, lane.conversation_id)
                 # Once an outage: the time changes only when a turn ends.
@@ -190,10 +199,14 @@ class Conversations:
         log.warning("the event waits for another try: %s", why)
 
     async def _give_up(self, lane: Lane, row: InboxRow, why: str) -> None:
-        # Its key, not its payload: a row that nobody can read is set aside like any other.
-        name, _, approval_id = row.event_key.partition(":")
-        await self._endings.give_up(lane, row, why, approval_id=approval_id if name == SETTLED else None)
+        await self._endings.give_up(lane, row, why, approval_id=_approval_of(row))
 
     async def _say(self, tx: Tx, conversation: ConversationRow, text: str, *, key: str) -> None:
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
         await self._outbox.add(tx, Say(to=to, text=text), key=key, conversation_id=conversation.id)
+
+
+def _approval_of(row: InboxRow) -> str | None:
+    """By its key, not its payload: a row that nobody can read is set aside like any other."""
+    name, _, approval_id = row.event_key.partition(":")
+    return approval_id if name == SETTLED else None

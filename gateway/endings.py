@@ -8,7 +8,8 @@ from typing import Any
 from gateway import audit
 from gateway.approvals import Approvals
 from gateway.events import MessageReceived, Replied, Say, ThreadRef, TurnFailed, lane_events
-from gateway.exchange import Asked, NotTaken, Outcome
+from gateway.exchange import NotTaken, Outcome
+from gateway.listening import Asked
 from gateway.outbox import Outbox
 from gateway.ports import Clock
 from gateway.store import Store, Tx, arrivals, lanes, requests, turns
@@ -71,14 +72,41 @@ class Endings:
                 await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}", about_at=about_at)
             case TurnFailed() | NotTaken():
                 log.warning("turn %s failed", turn.id)
-                posted = isinstance(outcome, TurnFailed)
-                await turns.end(tx, turn.id, state="failed", posted=posted, error=outcome.error, **end)
-                await self._say(tx, conversation, self._words.failed, key=f"reply:{turn.id}", about_at=about_at)
-                await self._outbox.alert(tx, "turn-failed", f"a turn of agent {conversation.agent} failed")
+                await self._failed(tx, lane, conversation, turn, outcome, end, about_at)
             case Asked():
                 end = {"first_delta_at": end["first_delta_at"], "tries": 0}  # those of going on are counted anew
                 await turns.end(tx, turn.id, state="parked", posted=True, **end)
                 await self._open(tx, conversation, turn, outcome)
+
+    async def _failed(
+        self,
+        tx: Tx,
+        lane: Lane,
+        conversation: ConversationRow,
+        turn: TurnRow,
+        outcome: TurnFailed | NotTaken,
+        end: dict[str, Any],
+        about_at: datetime,
+    ) -> None:
+        posted, agent = isinstance(outcome, TurnFailed), conversation.agent
+        if isinstance(outcome, TurnFailed):
+            end |= {"reply_message_id": outcome.message_id or None}  # whatever comes under it is known
+        await turns.end(tx, turn.id, state="failed", posted=posted, error=outcome.error, **end)
+        sentence, cause, what = self._words.failed, "turn-failed", f"a turn of agent {agent} failed"
+        if isinstance(outcome, TurnFailed) and outcome.reauthorize:
+            # The session waits for something that nobody here can give it.
+            await lanes.hold(tx, lane, session_id=None)
+            sentence, cause, what = self._words.cut_off, f"reauthorize:{agent}", f"agent {agent}: {outcome.error}"
+        await self._say(tx, conversation, sentence, key=f"reply:{turn.id}", about_at=about_at)
+        await self._outbox.alert(tx, cause, what)
+
+    async def left(self, tx: Tx, session_id: str, why: str) -> None:
+        """The conversation goes on in another session: what the old one still asks for is withdrawn."""
+        for turn_id in await requests.open_turns(tx.db, session_id):
+            await self._approvals.abandon(tx, turn_id, why)
+
+    async def not_yet_applied(self, tx: Tx, approval_id: str, why: str) -> None:
+        await self._approvals.not_yet_applied(tx, approval_id, why)
 
     async def _open(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Asked) -> None:
         event, told = await self._event_of(tx, turn), False

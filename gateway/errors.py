@@ -7,7 +7,8 @@ GatewayError
 │   ├── Unreadable       400  not a body we can read
 │   └── TooLarge         413
 ├── TryLater             the same call may succeed later; has .retry_after (seconds or None)
-│   ├── AgentUnavailable the agent platform did not answer, or the line to it was lost
+│   ├── AgentUnavailable the agent platform did not answer
+│   │   └── LineLost     it did, and then the line to it was lost: dial again, and read what happened meanwhile
 │   ├── KeyRefused       the carrier does not take our credentials: operations are told, and it is tried again
 │   └── DatabaseAway     the database did not answer in time: the platform is told 503
 ├── GiveUp               the same call will never succeed
@@ -53,6 +54,10 @@ class TryLater(GatewayError):
 
 
 class AgentUnavailable(TryLater):
+    pass
+
+
+class LineLost(AgentUnavailable):
     pass
 
 

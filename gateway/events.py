@@ -155,6 +155,7 @@ class ApprovalView:
     reason: str = ""
     applied: bool = False  #: the agent took the answer and the turn went on
     trouble: str = ""  #: why the answer never reached the agent
+    waiting: str = ""  #: why the answer has not reached the agent yet; it is tried again
 
 
 # --- please do ---------------------------------------------------------------------------------------------
@@ -260,6 +261,7 @@ class TurnFailed:
     message_id: str
     error: str
     resumable: bool = False  #: the platform was stopped before any tool ran: the same post, under its key, runs again
+    reauthorize: bool = False  #: a person must renew an integration at the platform; nothing on the line can answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A line to a session that notes when the agent's first word came. Changes nothing that passes."""
+"""Notes when the agent's first word of a turn came, over however many lines. Changes nothing that passes."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -8,10 +8,22 @@ from gateway.ports import AgentLine, Clock
 
 
 class FirstWord:
-    def __init__(self, line: AgentLine, clock: Clock) -> None:
-        self._line = line
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.at: datetime | None = None
+
+    def over(self, line: AgentLine) -> AgentLine:
+        return _Heard(line, self)
+
+    def hear(self, event: AgentEvent) -> None:
+        if self.at is None and isinstance(event, Delta | Replied):
+            self.at = self._clock()
+
+
+class _Heard:
+    def __init__(self, line: AgentLine, first_word: FirstWord) -> None:
+        self._line = line
+        self._first_word = first_word
 
     @property
     def status(self) -> AgentStatus | None:
@@ -27,21 +39,19 @@ class FirstWord:
         return await self._line.history()
 
     def events(self) -> AsyncIterator[AgentEvent]:
-        return _Events(self, self._line.events(), self._clock)
+        return _Events(self._line.events(), self._first_word)
 
 
 class _Events:
     # No generator: nobody would close it when its reader stops in the middle.
-    def __init__(self, first_word: FirstWord, events: AsyncIterator[AgentEvent], clock: Clock) -> None:
-        self._first_word = first_word
+    def __init__(self, events: AsyncIterator[AgentEvent], first_word: FirstWord) -> None:
         self._events = events
-        self._clock = clock
+        self._first_word = first_word
 
     def __aiter__(self) -> "_Events":
         return self
 
     async def __anext__(self) -> AgentEvent:
         event = await anext(self._events)
-        if self._first_word.at is None and isinstance(event, Delta | Replied):
-            self._first_word.at = self._clock()
+        self._first_word.hear(event)
         return event

@@ -159,11 +159,11 @@ class Channel(Protocol):
 
 
 class AgentLine(Protocol):
-    """A live connection to one session. Every method raises `AgentUnavailable` when the line is lost."""
+    """A live connection to one session. Every method raises `LineLost` when it is lost."""
 
     @property
     def status(self) -> AgentStatus | None:
-        """What the session was doing when we connected; None where the platform does not say."""
+        """What the session was doing when we attached; None where the platform does not say."""
 
     async def post(self, text: str, *, client_message_id: str) -> None:
         """Post a user message; returns when the platform acknowledged it.
@@ -182,7 +182,7 @@ class AgentLine(Protocol):
         """The session's messages, oldest first."""
 
     def events(self) -> AsyncIterator[AgentEvent]:
-        """Everything that has come since we connected, then what comes. Never ends by itself."""
+        """Everything that has come since we attached, then what comes. Never ends by itself."""
 
 
 class AgentPlatform(Protocol):
@@ -190,7 +190,10 @@ class AgentPlatform(Protocol):
         """A new session id for an agent's name or id. Raises `AgentUnavailable` or `AgentRefused`."""
 
     def attach(self, session_id: str) -> AbstractAsyncContextManager[AgentLine]:
-        """Connect to a session, from any process. Raises `AgentUnavailable`, `SessionGone` or `AgentRefused`."""
+        """Connect to a session, from any process; a line it kept from the last time will do.
+
+        Raises `AgentUnavailable`, `SessionGone` or `AgentRefused`.
+        """
 
     async def check(self) -> Sequence[Finding]: ...
 

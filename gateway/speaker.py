@@ -1,6 +1,7 @@
 """Who is speaking, told to the agent in a form the customer cannot forge. Pure.
 
-A post begins with one `<sender .../>` line of ours; the same tag in a customer's text is made harmless.
+A post begins with one `<sender .../>` line of ours. That tag in a customer's text is made harmless, and so is
+`<vs-context>`, by which an agent platform is handed its own objects: agent files may name them, customers not.
 """
 
 import re
@@ -8,16 +9,21 @@ from html import escape
 
 from gateway.events import MessageReceived
 
-FORGED = re.compile(r"<(?=\s*/?\s*sender\b)", re.IGNORECASE)
+FORGED = re.compile(r"<(?=\s*/?\s*(?:sender|transcript|vs-context)\b)", re.IGNORECASE)
 
 
-def post_text(event: MessageReceived) -> str:
-    """The text that is posted to the session for a customer's message."""
+def post_text(event: MessageReceived, transcript: str = "") -> str:
+    """The text that is posted to the session for a customer's message; `transcript` is what it has to be told first."""
     who = {"channel": event.sender.channel, "address": event.sender.address, "proof": event.sender.proof.value}
     if event.sender.name:
         who["name"] = event.sender.name
     words = " ".join(f'{word}="{_attribute(value)}"' for word, value in who.items())
-    return f"<sender {words}/>\n{FORGED.sub('&lt;', event.text)}{_attachments(event)}"
+    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event)}"
+
+
+def harmless(text: str) -> str:
+    """A customer's words in which no tag is left that means something to the agent or its platform."""
+    return FORGED.sub("&lt;", text)
 
 
 def _attribute(value: str) -> str:
@@ -25,4 +31,4 @@ def _attribute(value: str) -> str:
 
 
 def _attachments(event: MessageReceived) -> str:
-    return "".join(f"\n[attached: {FORGED.sub('&lt;', media.name or media.mime_type)}]" for media in event.media)
+    return "".join(f"\n[attached: {harmless(media.name or media.mime_type)}]" for media in event.media)

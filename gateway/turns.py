@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gateway import audit, caps, exchange
+from gateway import audit, caps, exchange, transcript
 from gateway.endings import Endings
 from gateway.errors import Capped, GiveUp, SessionGone
 from gateway.events import (
@@ -15,10 +17,13 @@ from gateway.events import (
     Deny,
     MessageReceived,
 )
-from gateway.exchange import Outcome, Post
+from gateway.exchange import Outcome
 from gateway.first_word import FirstWord
+from gateway.history import Post
+from gateway.listening import Patience
 from gateway.policy import Policy
-from gateway.ports import AgentPlatform, Clock
+from gateway.ports import AgentLine, AgentPlatform, Clock
+from gateway.redial import REDIAL, Redial, over_lines
 from gateway.speaker import post_text
 from gateway.store import Store, Tx, lanes, requests, turns
 from gateway.store.lanes import Lane
@@ -40,6 +45,8 @@ class Turns:
         *,
         stopping: asyncio.Event,
         slots: int = 50,
+        redial: Redial = REDIAL,
+        patience: Patience = exchange.PATIENCE,
     ) -> None:
         """`slots`: how many messages, and how many decisions, are with the agent at once; none once `stopping`."""
         self._store = store
@@ -48,6 +55,8 @@ class Turns:
         self._policy = policy
         self._clock = clock
         self._stopping = stopping
+        self._redial = redial
+        self._patience = patience
         # Two kinds of work, each with slots of its own: slow replies must not delay what somebody decided.
         self._messages, self._decisions = asyncio.Semaphore(slots), asyncio.Semaphore(slots)
 
@@ -70,8 +79,8 @@ class Turns:
             return
         try:
             outcome, heard_at = await self._post(lane, turn, first_try)
-        except SessionGone:
-            turn = await self._in_new_session(lane, turn)
+        except SessionGone as gone:
+            turn = await self._in_new_session(lane, row, turn, event, str(gone))
             outcome, heard_at = await self._post(lane, turn, first_try=True)
         await self._endings.keep(lane, row, turn, outcome, heard_at=heard_at)
 
@@ -82,6 +91,9 @@ class Turns:
         if route is not None:
             await self._store.read(lambda db: caps.check(db, route, sender, self._clock()))
         agent, session_id = self._session_for(conversation, event, self._clock())
+        # Idle for long, or with another agent, it begins anew; one that was given up is only continued elsewhere.
+        given_up = conversation.session_id is None and row.seq > 1
+        record = await self._transcript(lane, row) if given_up else ""
         if session_id is None:
             session_id = await self._platform.open_session(agent)
             log.info("a new session of agent %s", agent)
@@ -95,7 +107,7 @@ class Turns:
                 "route": route.name if route else "",
                 "sender": sender,
             }
-            return await turns.begin(tx, **begun, text=post_text(event), now=self._clock())
+            return await turns.begin(tx, **begun, text=post_text(event, record), now=self._clock())
 
         return await self._store.write(deed)
 
@@ -123,27 +135,47 @@ class Turns:
             return route.agent, None
         return route.agent, conversation.session_id
 
-    async def _in_new_session(self, lane: Lane, turn: TurnRow) -> TurnRow:
-        log.warning("conversation %s: its session is gone or stuck; a new one is opened", lane.conversation_id)
+    async def _in_new_session(
+        self, lane: Lane, row: InboxRow, turn: TurnRow, event: MessageReceived, why: str
+    ) -> TurnRow:
+        log.warning("its session is gone or stuck; a new one is opened")
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
+        text = post_text(event, await self._transcript(lane, row))
         session_id = await self._platform.open_session(conversation.agent)
 
         async def deed(tx: Tx) -> TurnRow:
             await lanes.hold(tx, lane, session_id=session_id)
-            await turns.move(tx, turn.id, session_id=session_id)
+            await self._endings.left(tx, turn.session_id, why)
+            await turns.move(tx, turn.id, session_id=session_id, text=text)
             return await turns.get(tx.db, turn.id)
 
         return await self._store.write(deed)
 
+    async def _transcript(self, lane: Lane, row: InboxRow) -> str:
+        return await self._store.read(lambda db: transcript.before(db, lane.conversation_id, row.id))
+
     async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> tuple[Outcome, datetime | None]:
-        what = await self._what(turn, first_try)
-        async with self._platform.attach(turn.session_id) as line:
-            heard = FirstWord(line, self._clock)
-            return await exchange.post(heard, what, lambda: self._look(lane)), heard.at
+        what, heard = await self._what(turn, first_try), FirstWord(self._clock)
+
+        async def posted(line: AgentLine, again: bool) -> Outcome:
+            now = replace(what, first_try=what.first_try and not again)
+            return await exchange.post(heard.over(line), now, lambda: self._look(lane), self._patience)
+
+        return await self._over_lines(turn, posted), heard.at
+
+    async def _over_lines(self, turn: TurnRow, talk: Callable[[AgentLine, bool], Awaitable[Outcome]]) -> Outcome:
+        return await over_lines(lambda: self._platform.attach(turn.session_id), talk, self._redial, self._stopping)
 
     async def _what(self, turn: TurnRow, first_try: bool) -> Post:
-        alike = await self._store.read(lambda db: turns.posted_alike(db, turn))
-        return Post(text=turn.posted_text, key=_key(turn), alike=alike, first_try=first_try)
+        before = await self._store.read(lambda db: turns.before(db, turn))
+        return Post(
+            text=turn.posted_text,
+            key=_key(turn),
+            first_try=first_try,
+            alike=before.alike,
+            known=before.known,
+            abandoned=before.abandoned,
+        )
 
     async def _look(self, lane: Lane) -> None:
         await self._store.read(lambda db: lanes.look(db, lane))
@@ -162,9 +194,13 @@ class Turns:
             return
         turn = await self._again(lane, row, turn)
         what = await self._what(turn, first_try=False)
-        async with self._decisions, self._platform.attach(turn.session_id) as line:
-            said = [(one.request_message_id, self._answer_for(one)) for one in answered]
-            outcome = await exchange.answer(line, said, what, lambda: self._look(lane))
+        said = [(one.request_message_id, self._answer_for(one)) for one in answered]
+
+        async def told(line: AgentLine, _: bool) -> Outcome:
+            return await exchange.answer(line, said, what, lambda: self._look(lane), self._patience)
+
+        async with self._decisions:
+            outcome = await self._over_lines(turn, told)
         await self._endings.keep(lane, row, turn, outcome, answered)
 
     def _answer_for(self, row: ApprovalRow) -> Answer:

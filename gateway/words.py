@@ -11,6 +11,7 @@ class Words:
     capped: str = "You have reached the number of messages I can answer in a day. Please write again tomorrow."
     late_reply: str = "(This answers your message of {when}. Sorry for the delay.)"
     failed: str = "Sorry, something went wrong on our side and I could not answer that. Please try again in a moment."
+    cut_off: str = "Sorry, I cannot do that now: one of our connections must be renewed. Our team has been told."
     late: str = "Sorry, I cannot answer at the moment. Your message is safe, and I will reply as soon as I can."
     unanswered: str = "nobody decided before the deadline"
     unreachable: str = "nobody could be asked"

@@ -1,4 +1,7 @@
-"""`AgentPlatform` over the session protocol: a socket for each attached session, one HTTP client for REST."""
+"""`AgentPlatform` over the session protocol: a socket for each session in use, one HTTP client for REST.
+
+Posts nothing twice and dials nothing twice: that is decided where the rows are.
+"""
 
 import ipaddress
 from collections.abc import AsyncIterator, Sequence
@@ -11,15 +14,9 @@ from pydantic import BaseModel, SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
-from adapters.agent.line import (
-    PING_EVERY_S,
-    REPLY_WITHIN_S,
-    SessionLine,
-    connected,
-    created,
-    pinging,
-    reading_line,
-)
+from adapters.agent.attached import connect_to, created
+from adapters.agent.line import PING_EVERY_S, REPLY_WITHIN_S, Line, pinging, reading_line
+from adapters.agent.pool import LINGER_S, MOST, Pool
 from gateway.errors import AgentRefused, AgentUnavailable, GatewayError
 from gateway.ports import AgentLine, Finding
 
@@ -53,10 +50,14 @@ class AgentClient:
         *,
         reply_within_s: float = REPLY_WITHIN_S,
         ping_every_s: float = PING_EVERY_S,
+        linger_s: float = LINGER_S,
+        most: int = MOST,
     ) -> None:
+        """A session's line stays open for `linger_s` after use; at most `most` are open at once."""
         self._settings = settings
         self._reply_within_s = reply_within_s
         self._ping_every_s = ping_every_s
+        self._lines = Pool(self._connected_to, wait_s=reply_within_s, linger_s=linger_s, most=most)
         self._http = httpx.AsyncClient(
             base_url=settings.url.rstrip("/"),
             headers=settings.headers,
@@ -69,14 +70,14 @@ class AgentClient:
             return await created(line, agent)
 
     def attach(self, session_id: str) -> AbstractAsyncContextManager[AgentLine]:
-        return self._attached(session_id)
+        return self._lines.leased(session_id)
 
     @asynccontextmanager
-    async def _attached(self, session_id: str) -> AsyncIterator[SessionLine]:
+    async def _connected_to(self, session_id: str) -> AsyncIterator[Line]:
         async with self._socket() as socket, reading_line(socket, self._reply_within_s) as line:
-            session = await connected(line, session_id)
+            await connect_to(line, session_id)
             async with pinging(line, session_id, self._ping_every_s):
-                yield session
+                yield line
 
     @asynccontextmanager
     async def _socket(self) -> AsyncIterator[ClientConnection]:
@@ -122,6 +123,7 @@ class AgentClient:
         return [Finding(True, "agent platform: answers")]
 
     async def aclose(self) -> None:
+        await self._lines.aclose()
         await self._http.aclose()
 
 

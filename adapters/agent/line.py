@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection
@@ -13,13 +13,14 @@ from websockets.exceptions import ConnectionClosed
 from adapters.agent import frames, reading
 from adapters.agent.frames import Frame
 from adapters.agent.inflow import Inflow
-from gateway.errors import AgentRefused, AgentUnavailable, GatewayError, SessionGone, Unreadable
-from gateway.events import AgentEvent, AgentStatus, Answer, HistoryEntry
+from gateway.errors import AgentUnavailable, LineLost, Unreadable
+from gateway.events import AgentEvent, AgentStatus, Replied, StatusChanged, TurnFailed
 
 log = logging.getLogger(__name__)
 
 REPLY_WITHIN_S = 30.0
 PING_EVERY_S = 5.0  # as the platform's own SDK does
+LOST = "the line to the agent platform was lost"
 
 REPLIES = {"session_created", "connect_session", "post_message", "post_messages", "get_messages"}
 ASKED_BY = {"session_created": "create_session"}
@@ -38,10 +39,13 @@ class Line:
         self._asking = asyncio.Lock()
         self._asked: deque[tuple[str, asyncio.Future[Frame]]] = deque()
         self._lost: AgentUnavailable | None = None
+        self.ended = asyncio.Event()
+        self.session_id = ""
+        self.status: AgentStatus | None = None
         self.inflow = Inflow()
 
     async def ask(self, frame: Frame, reply_type: str) -> Frame:
-        """Raises `AgentUnavailable` when the line is lost or the reply does not come."""
+        """Raises `LineLost`, or `AgentUnavailable` when the reply does not come."""
         async with self._asking:
             if self._lost is not None:
                 raise self._lost
@@ -61,7 +65,7 @@ class Line:
         try:
             await self._socket.send(frames.encode(frame))
         except ConnectionClosed as error:
-            lost = AgentUnavailable("the line to the agent platform was lost")
+            lost = LineLost(LOST)
             self.lose(lost)
             raise lost from error
 
@@ -73,7 +77,7 @@ class Line:
         except ConnectionClosed:
             pass
         finally:
-            self.lose(AgentUnavailable("the line to the agent platform was lost"))
+            self.lose(LineLost(LOST))
 
     def lose(self, reason: AgentUnavailable) -> None:
         self._lost = self._lost or reason
@@ -83,21 +87,39 @@ class Line:
                 reply.exception()  # its caller may have gone: then nobody else would look at it
         self._asked.clear()
         self.inflow.close(self._lost)
+        self.ended.set()
+
+    def renew(self) -> None:
+        """For the next one who listens: what came until now was somebody else's."""
+        self.inflow = Inflow()
+        if self._lost is not None:
+            self.inflow.close(self._lost)
 
     def _take(self, text: str | bytes) -> None:
         try:
             frame = frames.decode(text if isinstance(text, str) else text.decode("utf-8", "replace"))
-            if frame["type"] in REPLIES or frame["type"] == "error":
+            if self.session_id and frame.get("session_id", self.session_id) != self.session_id:
+                log.warning("the agent platform sent a frame of another session")
+            elif frame["type"] in REPLIES or frame["type"] == "error":
                 self._settle(frame)
             elif (event := reading.event(frame)) is not None:
+                self._note(event)
                 self.inflow.put(event)
         except Unreadable as error:
             log.warning("the agent platform sent a frame that cannot be read: %s", error)
+
+    def _note(self, event: AgentEvent) -> None:
+        if isinstance(event, StatusChanged):
+            self.status = event.status
+        elif isinstance(event, Replied | TurnFailed):
+            self.status = AgentStatus.IDLE  # nothing of a turn follows its end but the status itself
 
     def _settle(self, frame: Frame) -> None:
         for at, (reply_type, reply) in enumerate(self._asked):
             if _replies_to(frame, reply_type):
                 del self._asked[at]
+                if frame["type"] == "connect_session":
+                    self.status = reading.status(frame.get("status"))
                 if not reply.done():
                     reply.set_result(frame)
                 return
@@ -108,60 +130,6 @@ def _replies_to(frame: Frame, reply_type: str) -> bool:
         # Not every error says what it is about: then it is about what was asked first.
         return frame.get("request_type") in (None, "", reply_type, ASKED_BY.get(reply_type))
     return bool(frame["type"] == reply_type)
-
-
-class SessionLine:
-    """`AgentLine` over a socket that is connected to one session."""
-
-    def __init__(self, line: Line, session_id: str, status: AgentStatus | None) -> None:
-        self._line = line
-        self._session_id = session_id
-        self._status = status
-
-    @property
-    def status(self) -> AgentStatus | None:
-        return self._status
-
-    async def post(self, text: str, *, client_message_id: str) -> None:
-        frame = frames.post_message(self._session_id, text, client_message_id=client_message_id)
-        if refusal := _refusal(await self._line.ask(frame, "post_message")):
-            raise AgentRefused(f"the agent platform refused a message: {refusal}")
-
-    async def answer(self, request_message_id: str, answer: Answer) -> None:
-        frame = frames.approval_answer(self._session_id, request_message_id, answer)
-        refusal = _refusal(await self._line.ask(frame, "post_message"))
-        if refusal and "already answered" not in refusal.lower():
-            raise AgentRefused(f"the agent platform refused the answer to a request: {refusal}")
-
-    async def history(self) -> Sequence[HistoryEntry]:
-        reply = await self._line.ask(frames.get_messages(self._session_id), "get_messages")
-        if refusal := _refusal(reply):
-            raise AgentRefused(f"the agent platform refused the history: {refusal}")
-        try:
-            return reading.history(reply)
-        except Unreadable as error:
-            raise AgentUnavailable(f"the history cannot be read: {error}") from error
-
-    def events(self) -> AsyncIterator[AgentEvent]:
-        return self._line.inflow
-
-
-async def connected(line: Line, session_id: str) -> SessionLine:
-    """Raises `SessionGone` when the platform does not know the session, `AgentRefused` when it says no."""
-    ack = await line.ask(frames.connect_session(session_id), "connect_session")
-    if refusal := _refusal(ack):
-        raise _connect_error(refusal)
-    return SessionLine(line, session_id, reading.status(ack.get("status")))
-
-
-async def created(line: Line, agent: str) -> str:
-    reply = await line.ask(frames.create_session(agent), "session_created")
-    if refusal := _refusal(reply):
-        raise AgentRefused(f"the agent platform opened no session: {refusal}")
-    session_id = reply.get("session_id")
-    if not isinstance(session_id, str) or not session_id:
-        raise AgentUnavailable("the agent platform opened a session without an id")
-    return session_id
 
 
 @asynccontextmanager
@@ -193,17 +161,3 @@ async def _ping(line: Line, session_id: str, every_s: float) -> None:
 async def _stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def _refusal(reply: Frame) -> str:
-    """Empty when the platform did what it was asked."""
-    if reply["type"] == "error" or reply.get("success") is False:
-        return str(reply.get("error") or "no reason given")
-    return ""
-
-
-def _connect_error(refusal: str) -> GatewayError:
-    words = refusal.lower()
-    if "session" in words and any(word in words for word in ("unknown", "not found", "no such", "does not exist")):
-        return SessionGone(f"the agent platform does not know the session: {refusal}")
-    return AgentRefused(f"the agent platform refused the session: {refusal}")

@@ -3,8 +3,10 @@
 Pure: no network, no clock, no asyncio. What is unknown reads as None; what is malformed raises `Unreadable`.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from adapters.agent.frames import INTERRUPTED, Frame
 from gateway.errors import Unreadable
@@ -21,6 +23,9 @@ from gateway.events import (
 )
 
 MAX_TOKENS = 1_000_000_000
+MAX_WORD = 200
+INTEGRATION = ("integration_name", "integration", "integration_id", "tool_name", "tool_id")
+NO_NAME = "(a tool without a name)"
 
 
 def event(frame: Frame) -> AgentEvent | None:
@@ -46,7 +51,8 @@ def history(frame: Frame) -> Sequence[HistoryEntry]:
     if not isinstance(listed, list):
         raise Unreadable("get_messages without a list of messages")
     entries = [history_entry(message) for message in listed]
-    return [entry for entry in entries if entry is not None]
+    called = _called(listed)
+    return [_with_arguments(entry, called) for entry in entries if entry is not None]
 
 
 def history_entry(message: object) -> HistoryEntry | None:
@@ -58,6 +64,20 @@ def history_entry(message: object) -> HistoryEntry | None:
     if isinstance(said, ApprovalAsked) and not _is_pending(message["content"].get("status")):
         return replace(said, open=False)
     return said
+
+
+def _called(listed: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """The arguments that `tool_call` messages tell of, by call."""
+    contents = [message.get("content") for message in listed]
+    calls = [content for content in contents if isinstance(content, dict) and content.get("type") == "tool_call"]
+    found = {_word(call, "tool_call_id"): _arguments(call) for call in calls}
+    return {call_id: arguments for call_id, arguments in found.items() if call_id and arguments is not None}
+
+
+def _with_arguments(entry: HistoryEntry, called: dict[str, dict[str, Any]]) -> HistoryEntry:
+    if isinstance(entry, ApprovalAsked) and entry.arguments is None:
+        return replace(entry, arguments=called.get(entry.tool_call_id))
+    return entry
 
 
 def _status_changed(message: Frame) -> StatusChanged | None:
@@ -81,6 +101,8 @@ def _said(message: Frame) -> Replied | ApprovalAsked | TurnFailed | None:
             return _asked(message, content)
         case "error_message":
             return _failed(message, content)
+        case "reauthorization_request":
+            return _unauthorized(message, content)
         case _:
             return None
 
@@ -89,7 +111,13 @@ def _failed(message: Frame, content: Frame) -> TurnFailed:
     # Only a platform that keeps our key of a post says so; on any other a second post would be a second message.
     resumable = content.get("code") == INTERRUPTED and content.get("resumable") is True
     error = str(content.get("error") or "no reason given")
-    return TurnFailed(message_id=_text(message, "id"), error=error, resumable=resumable)
+    return TurnFailed(message_id=_word(message, "id"), error=error, resumable=resumable)
+
+
+def _unauthorized(message: Frame, content: Frame) -> TurnFailed:
+    which = next((word for name in INTEGRATION if (word := _word(content, name))), "it does not say which")
+    error = f"an integration must be authorised again at the agent platform: {which[:MAX_WORD]}"
+    return TurnFailed(message_id=_word(message, "id"), error=error, reauthorize=True)
 
 
 def _replied(message: Frame, content: Frame) -> Replied | None:
@@ -97,7 +125,7 @@ def _replied(message: Frame, content: Frame) -> Replied | None:
         return None
     value = content.get("value")
     text = "" if value is None else str(value)
-    return Replied(message_id=_text(message, "id"), text=text, tokens=_tokens(content.get("usage")))
+    return Replied(message_id=_word(message, "id"), text=text, tokens=_tokens(content.get("usage")))
 
 
 def _tokens(usage: object) -> int:
@@ -107,16 +135,25 @@ def _tokens(usage: object) -> int:
 
 
 def _asked(message: Frame, content: Frame) -> ApprovalAsked:
-    arguments = content.get("input")
-    if arguments is not None and not isinstance(arguments, dict):
-        raise Unreadable("an approval request whose input is not an object")
+    tool_id, call_id = _word(content, "tool_id"), _word(content, "tool_call_id")
     return ApprovalAsked(
         message_id=_text(message, "id"),
-        tool_call_id=str(content.get("tool_call_id") or ""),
-        tool_id=str(content.get("tool_id") or ""),
-        tool_name=_text(content, "tool_name"),
-        arguments=arguments,
+        tool_call_id=call_id,
+        tool_id=tool_id,
+        tool_name=_word(content, "tool_name") or tool_id or call_id or NO_NAME,
+        arguments=_arguments(content),
     )
+
+
+def _arguments(content: Frame) -> dict[str, Any] | None:
+    """None where they are not said, or in a form nobody knows: then the request says that it is not whole."""
+    arguments = content.get("input")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            return None
+    return arguments if isinstance(arguments, dict) else None
 
 
 def _is_pending(status: object) -> bool:
@@ -133,7 +170,13 @@ def _posted(message: Frame) -> UserPosted | None:
     if isinstance(content, dict) and content.get("type_string") == "response_message":
         return None  # the answer to an approval request: not something said
     value = content.get("value") if isinstance(content, dict) else content
-    return UserPosted(message_id=_text(message, "id"), text=value if isinstance(value, str) else "")
+    return UserPosted(message_id=_word(message, "id"), text=value if isinstance(value, str) else "")
+
+
+def _word(frame: Frame, name: str) -> str:
+    """Empty where it is not said."""
+    value = frame.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _text(frame: Frame, name: str) -> str:

@@ -105,6 +105,8 @@ def outcome(asked: ApprovalView) -> str:
         decided = f"{asked.state.value.capitalize()} by {asked.decided_by or 'nobody'}"
         return f"{decided}, but the agent did not confirm it: {asked.trouble}. Look before you do it again."
     when = f", {_time(asked.decided_at)}" if asked.decided_at else ""
+    if asked.waiting and not asked.applied and asked.decided_by:
+        return f"{asked.state.value.capitalize()} by {asked.decided_by}{when}, not yet applied: {asked.waiting}."
     match asked.state:
         case ApprovalState.APPROVED:
             done = "The agent went on with it." if asked.applied else "It is being carried out."

@@ -26,6 +26,12 @@ async def of_turn(db: AsyncSession, turn_id: int) -> list[ApprovalRow]:
     return list((await db.exec(question)).all())
 
 
+async def open_turns(db: AsyncSession, session_id: str) -> list[int]:
+    """The turns of a session that wait for somebody's word."""
+    where = (col(ApprovalRow.session_id) == session_id, among(ApprovalRow.state, "pending"))
+    return list((await db.exec(select(ApprovalRow.turn_id).where(*where).distinct())).all())
+
+
 async def unreachable(db: AsyncSession) -> list[str]:
     """Open requests that were to be shown somewhere and could be shown nowhere."""
     asks = select(OutboxRow.id).where(col(OutboxRow.approval_id) == col(ApprovalRow.id), col(OutboxRow.kind) == "ask")

@@ -1,16 +1,20 @@
 """Turns: inserted before the post, so that after a crash the next owner knows a post may be under way."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.tables import TurnRow
+from gateway.store.tables import ApprovalRow, TurnRow
 from gateway.store.tx import Tx
+
+ABANDONED = ("interrupted", "failed")
+REMEMBERED = 50  # of a session's turns, and of its requests: what is older is not said once more
 
 
 async def for_event(db: AsyncSession, inbox_id: int) -> TurnRow | None:
@@ -43,7 +47,6 @@ async def try_again(tx: Tx, turn_id: int) -> None:
 async def begin(
     tx: Tx, *, conversation_id: int, inbox_id: int, session_id: str, text: str, now: datetime, route: str, sender: str
 ) -> TurnRow:
-    digest = hashlib.sha256(text.encode()).hexdigest()
     values = {
         "conversation_id": conversation_id,
         "inbox_id": inbox_id,
@@ -52,21 +55,52 @@ async def begin(
         "route": route,
         "sender": sender,
     }
-    values |= {"posted_text": text, "posted_digest": digest, "state": "running", "posted": False}
+    values |= {"posted_text": text, "posted_digest": _digest(text), "state": "running", "posted": False}
     turn_id = await insert_new(tx.db, TurnRow, **values)
     return await get(tx.db, turn_id)
 
 
-async def move(tx: Tx, turn_id: int, *, session_id: str) -> None:
-    """The same turn, in another session."""
-    await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(session_id=session_id))
+async def move(tx: Tx, turn_id: int, *, session_id: str, text: str) -> None:
+    """The same turn, in another session, with what that has to be told first."""
+    values = {"session_id": session_id, "posted_text": text, "posted_digest": _digest(text)}
+    await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(**values))
 
 
 async def end(tx: Tx, turn_id: int, *, state: str, **values: Any) -> None:
     await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(state=state, **values))
 
 
-async def posted_alike(db: AsyncSession, turn: TurnRow) -> int:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a session had before a turn of it.
+
+    `alike`: how often its text was posted; `known`: ids of messages of earlier turns, and of requests that are dealt
+    with; `abandoned`: the turn before was given up while the platform may still have been at work on it.
+    """
+
+    alike: int
+    known: frozenset[str]
+    abandoned: bool
+
+
+async def before(db: AsyncSession, turn: TurnRow) -> Before:
+    earlier = (col(TurnRow.session_id) == turn.session_id, col(TurnRow.id) < turn.id)
+    question = select(TurnRow.reply_message_id, TurnRow.state).where(*earlier)
+    latest = (await db.exec(question.order_by(col(TurnRow.id).desc()).limit(REMEMBERED))).all()
+    if not latest:
+        return Before(0, frozenset(await _dealt_with(db, turn)), abandoned=False)
+    replies = {reply for reply, _ in latest if reply}
+    known = frozenset(replies | await _dealt_with(db, turn))
+    return Before(await _posted_alike(db, turn), known, abandoned=latest[0][1] in ABANDONED)
+
+
+async def _dealt_with(db: AsyncSession, turn: TurnRow) -> set[str]:
+    over = or_(col(ApprovalRow.turn_id) < turn.id, col(ApprovalRow.applied))
+    question = select(ApprovalRow.request_message_id).where(col(ApprovalRow.session_id) == turn.session_id, over)
+    return set((await db.exec(question.order_by(col(ApprovalRow.created_at).desc()).limit(REMEMBERED))).all())
+
+
+async def _posted_alike(db: AsyncSession, turn: TurnRow) -> int:
     """How many earlier turns of this session put the same text into its history."""
     where = (
         col(TurnRow.session_id) == turn.session_id,
@@ -75,3 +109,7 @@ async def posted_alike(db: AsyncSession, turn: TurnRow) -> int:
         col(TurnRow.id) < turn.id,
     )
     return int((await db.exec(select(func.count()).select_from(TurnRow).where(*where))).one())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,16 +1,19 @@
 """What the offline model understands and what it says. Pure; docs/offline-agent.md is its table."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.agent.server import functional_prompt
 from adapters.agent.server.samples import ORDERS
 
 UNANSWERED = "UNANSWERED:"
+MAX_QUOTED = 200
 NAME = r"\b[Mm]y name is ([\w'-]+)"
 CITY = r"\b[Ii] live in ([\w'-]+(?: [A-Z][\w'-]+)*)"
-HEADER = re.compile(r"\A<sender(?:\s+[\w-]+=\"[^\"]*\")*\s*/>\r?\n?")
+HEADER = re.compile(r"\A<sender(?:\s+[\w-]+=\"[^\"]*\")*\s*/>\r?\n?(?:<transcript\b.*?</transcript>\n?)?", re.S)
 ORDER = re.compile(r"\b([a-z]-\d{3,6})\b", re.I)
 FIGURE = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
 AMOUNT = re.compile(rf"\$\s*{FIGURE}|\b{FIGURE}\s*(?:dollars?|usd)\b", re.I)
@@ -62,10 +65,24 @@ def unheaded(text: str) -> str:
 def plan(said: Sequence[str], files: Sequence[str] = ()) -> Sequence[Plan]:
     """What to do about the last thing said, in order. `said` is all of it, oldest first."""
     text = said[-1].strip() if said else ""
+    if functional := functional_prompt.read(text):
+        return [_outputs(*functional)]
     for pattern, answer in ANSWERS:
         if match := re.search(pattern, text, re.I):
             return answer(match, text, said, files)
     return [_repeated(text)] if text or not files else [_file_answer(files)]
+
+
+def _outputs(inputs: Mapping[str, Any], outputs: Sequence[str]) -> str:
+    """Of a functional agent: each output is one sentence that names the inputs."""
+    named = [f"{name} ({_short(value)})" if value else name for name, value in inputs.items()]
+    made_of = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "no inputs"
+    return json.dumps({output: f"This is {output}, made from {made_of}." for output in outputs}, ensure_ascii=False)
+
+
+def _short(value: Any) -> str:
+    words = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
+    return words if len(words) <= MAX_QUOTED else f"{words[:MAX_QUOTED]}..."
 
 
 def _repeated(text: str) -> str:

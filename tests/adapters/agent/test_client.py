@@ -119,7 +119,13 @@ async def test_an_agent_nobody_knows_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("said", "error"),
-    [("unknown session", SessionGone), ("Session not found", SessionGone), ("suspended", AgentRefused)],
+    [
+        ("unknown session", SessionGone),
+        ("Session not found", SessionGone),
+        ("its agent was deleted", SessionGone),
+        ("suspended", AgentRefused),
+        ("agents are suspended", AgentRefused),
+    ],
 )
 async def test_a_failed_connect_says_whether_the_session_is_gone(said: str, error: type[GatewayError]) -> None:
     async def refuses(socket: ServerConnection) -> None:

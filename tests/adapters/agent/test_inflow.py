@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from adapters.agent.inflow import Inflow
-from gateway.errors import AgentUnavailable
+from gateway.errors import AgentUnavailable, LineLost
 from gateway.events import AgentEvent, Delta, Replied
 
 
@@ -50,3 +50,25 @@ async def test_whoever_waits_is_told_when_the_line_is_lost() -> None:
 
     with pytest.raises(AgentUnavailable):
         await waiting
+
+
+async def test_deltas_too_large_to_keep_are_dropped() -> None:
+    inflow = Inflow(max_delta_chars=10)
+    large, small = Delta(message_id="m", text="x" * 8), Delta(message_id="m", text="yy")
+    for event in (large, large, small, replied(1), small):
+        inflow.put(event)
+    assert [await anext(inflow) for _ in range(3)] == [large, small, replied(1)]
+
+    inflow.put(large)
+
+    assert await everything(inflow) == [large]
+
+
+async def test_who_is_hopelessly_behind_is_told_to_look_at_the_history() -> None:
+    inflow = Inflow(max_waiting=2)
+    for n in range(1000):
+        inflow.put(replied(n))
+
+    assert [await anext(inflow) for _ in range(20)] == [replied(n) for n in range(20)]
+    with pytest.raises(LineLost):
+        await anext(inflow)

@@ -74,13 +74,87 @@ def test_what_says_nothing_about_the_turn_is_ignored(frame: frames.Frame) -> Non
         {"type": "message_delta", "message_id": 1, "value": "x"},
         {"type": "participant_status", "message": "Idle"},
         {"type": "message_notification"},
-        {"type": "message_notification", "message": {"content": frames.complete("x")}},
-        notified({**APPROVAL, "input": "all of it"}),
+        {"type": "message_notification", "message": {"content": APPROVAL}},
     ],
 )
 def test_a_malformed_frame_is_unreadable(frame: frames.Frame) -> None:
     with pytest.raises(Unreadable):
         reading.event(frame)
+
+
+def test_a_reply_without_an_id_is_a_reply() -> None:
+    frame = {"type": "message_notification", "message": {"content": frames.complete("x")}}
+
+    assert reading.event(frame) == Replied(message_id="", text="x")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"amount": 40}, {"amount": 40}),
+        ('{"amount": 40}', {"amount": 40}),
+        ({}, {}),
+        (None, None),
+        ("all of it", None),
+        ("[1]", None),
+        ([1], None),
+        (7, None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_arguments_in_a_form_nobody_knows_are_not_said(said: object, expected: object) -> None:
+    asked = reading.event(notified({**APPROVAL, "input": said}))
+
+    assert isinstance(asked, ApprovalAsked)
+    assert asked.arguments == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({}, "issue_refund"),
+        ({"tool_name": ""}, "t1"),
+        ({"tool_name": None}, "t1"),
+        ({"tool_name": 7, "tool_id": None}, "c1"),
+        ({"tool_name": "", "tool_id": "", "tool_call_id": ""}, reading.NO_NAME),
+    ],
+)
+def test_a_tool_without_a_name_is_called_by_its_id(content: frames.Frame, name: str) -> None:
+    asked = reading.event(notified({**APPROVAL, **content}))
+
+    assert isinstance(asked, ApprovalAsked)
+    assert asked.tool_name == name
+
+
+def test_the_history_knows_the_arguments_of_a_request_from_its_call() -> None:
+    bare = {"id": "m1", "sender": AGENT, "content": {**APPROVAL, "input": None}}
+    call = {"id": "m2", "sender": AGENT, "content": frames.tool_call("c1", "t1", "issue_refund", "done", {"amount": 7})}
+    other = {"id": "m3", "sender": AGENT, "content": frames.tool_call("c2", "t1", "issue_refund", "done", {})}
+
+    (asked,) = reading.history({"messages": [bare, call, other]})
+    (still_bare,) = reading.history({"messages": [bare, other]})
+
+    assert isinstance(asked, ApprovalAsked)
+    assert isinstance(still_bare, ApprovalAsked)
+    assert (asked.arguments, still_bare.arguments) == ({"amount": 7}, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        ({"integration_name": "Gmail"}, "Gmail"),
+        ({"tool_id": "t1"}, "t1"),
+        ({"x": 1}, "does not say"),
+        ({"tool_id": "y" * 9999}, "y"),
+    ],
+)
+def test_a_connection_to_renew_is_a_failure_that_names_it(content: frames.Frame, which: str) -> None:
+    failed = reading.event(notified({"type": "reauthorization_request", **content}))
+
+    assert isinstance(failed, TurnFailed)
+    assert failed.reauthorize
+    assert which in failed.error
+    assert len(failed.error) < 400
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,11 @@ AT = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
             {"decided_by": "ana", "applied": True},
             "Approved by ana, 21 Nov 09:05 UTC. The agent went on with it.",
         ),
+        (
+            "approved",
+            {"decided_by": "ana", "waiting": "the platform refused it; it is tried again"},
+            "Approved by ana, 21 Nov 09:05 UTC, not yet applied: the platform refused it; it is tried again.",
+        ),
         ("denied", {"decided_by": "ana"}, "Denied by ana, 21 Nov 09:05 UTC."),
         (
             "denied",

@@ -1,0 +1,69 @@
+"""What a session's history says of one post: whether it was taken, and what came of it. Pure."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeGuard
+
+from gateway.events import ApprovalAsked, HistoryEntry, Replied, TurnFailed, UserPosted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What a turn puts into the session. `alike` is how often this text stands in its history already.
+
+    `known`: ids of messages that belong to earlier turns, or are dealt with. `abandoned`: the turn before was given up
+    while the platform may still have been at work on it.
+    """
+
+    text: str
+    key: str
+    alike: int
+    first_try: bool
+    known: frozenset[str] = frozenset()
+    abandoned: bool = False
+
+
+def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryEntry] | None:
+    """What followed this post, up to the next one. None: the session never got it.
+
+    The same words may have been posted before, so it is the count that tells, not their mere presence.
+    """
+    same = [i for i, entry in enumerate(history) if isinstance(entry, UserPosted) and entry.text == what.text]
+    if len(same) <= what.alike:
+        return None
+    rest = history[same[what.alike] + 1 :]
+    following = next((i for i, entry in enumerate(rest) if isinstance(entry, UserPosted)), len(rest))
+    return rest[:following]
+
+
+def ended(since: Sequence[HistoryEntry], known: Collection[str] = ()) -> Replied | TurnFailed | None:
+    """The end of a turn. A failure after which it may go on is an end only where it is the last word."""
+    new = [entry for entry in since if entry.message_id not in known]
+    for at, entry in enumerate(new, 1):
+        if _is_passing(entry):
+            if at == len(new):
+                return replace(entry, resumable=False)  # something came before it: it is not for posting again
+        elif isinstance(entry, Replied | TurnFailed):
+            return entry
+    return None
+
+
+def only_stops(since: Sequence[HistoryEntry]) -> Sequence[TurnFailed]:
+    """The resumable failures after a post, when nothing else came of it."""
+    stops = [entry for entry in since if isinstance(entry, TurnFailed) and entry.resumable]
+    return stops if len(stops) == len(since) else ()
+
+
+def open_requests(since: Sequence[HistoryEntry]) -> dict[str, ApprovalAsked]:
+    """By message id."""
+    return {entry.message_id: entry for entry in since if isinstance(entry, ApprovalAsked) and entry.open}
+
+
+def is_over(history: Sequence[HistoryEntry]) -> bool:
+    """Did something come of the last post, so that the session is free?"""
+    posts = [i for i, entry in enumerate(history) if isinstance(entry, UserPosted)]
+    return not posts or ended(history[posts[-1] + 1 :]) is not None
+
+
+def _is_passing(entry: HistoryEntry) -> TypeGuard[TurnFailed]:
+    return isinstance(entry, TurnFailed) and (entry.resumable or entry.reauthorize)
