@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from adapters.agent.client import AgentClient, AgentSettings
 from adapters.agent.server import app as agent_server
 from adapters.agent.server import definitions
+from adapters.agent.server.tools import ToolSettings
 from adapters.sandbox.world import Sandbox
 from config import schema, wiring
 from config.serving import bind, serving
@@ -165,6 +167,8 @@ def _agent_app(settings: Settings) -> Starlette:
             database_url=url,
             direct_url=settings.database_direct_url if url == settings.database_url else "",
             pool_size=settings.agent_server_pool,
+            model=settings.model,
+            tools=ToolSettings(secrets=os.environ),
             api_key=settings.agent.api_key,
         )
     )

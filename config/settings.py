@@ -8,15 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from adapters.agent.client import AgentSettings
+from adapters.agent.server.model_settings import ModelSettings
 from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url
 
-NOT_BUILT_YET = {
-    *("SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SLACK__APP_TOKEN", "SMS__SHARED_KEY"),
-    *("MODEL__API_KEY", "MODEL__BASE_URL", "MODEL__NAME"),
-}
+NOT_BUILT_YET = {"SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SLACK__APP_TOKEN", "SMS__SHARED_KEY"}
 SHORTEST_KEY = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -40,17 +38,6 @@ class AgentVariables(_Group):
 
 class AgentServerVariables(_Group):
     database_url: str = "sqlite:///var/agent.db"
-
-
-class ModelVariables(_Group):
-    provider: str = "offline"
-
-    @field_validator("provider")
-    @classmethod
-    def built(cls, provider: str) -> str:
-        if provider != "offline":
-            raise ValueError('only "offline" is built yet; unset it')
-        return provider
 
 
 class OpsVariables(_Group):
@@ -80,7 +67,7 @@ class Settings(BaseSettings):
     turn_slots: int = Field(default=50, ge=1)
     agent: AgentVariables = AgentVariables()
     agent_server: AgentServerVariables = AgentServerVariables()
-    model: ModelVariables = ModelVariables()
+    model: ModelSettings = ModelSettings()
     ops: OpsVariables = OpsVariables()
     slack: SlackSettings | None = None
     sms: SmsSettings | None = None

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from adapters.agent.server.model_settings import ModelSettings
 from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
 from config.cli import app
-from config.settings import AgentServerVariables, AgentVariables, ModelVariables, OpsVariables, Settings
+from config.settings import AgentServerVariables, AgentVariables, OpsVariables, Settings
 from gateway import policy
 
 ROOT = Path(__file__).parents[1]
@@ -17,7 +18,7 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 GROUPS: dict[str, type[BaseModel]] = {
     "agent": AgentVariables,
     "agent_server": AgentServerVariables,
-    "model": ModelVariables,
+    "model": ModelSettings,
     "ops": OpsVariables,
     "slack": SlackSettings,
     "sms": SmsSettings,

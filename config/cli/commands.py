@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.cli import conversations, dead, doctor, stop
+from config.cli import agents, conversations, dead, doctor, stop
 from config.cli.rows import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-agents = typer.Typer(help="The embedded agent server.", no_args_is_help=True)
 
 
 @app.command(epilog="Example: gateway run   |   PORT=9000 gateway run")
@@ -88,7 +87,7 @@ def demo() -> None:
         raise typer.Exit(asyncio.run(story.play()))
 
 
-@agents.command(epilog="Example: gateway agents serve --port 8765")
+@agents.app.command(epilog="Example: gateway agents serve --port 8765")
 def serve(port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765) -> None:
     """Run the embedded agent server alone, on loopback. Point AGENT__URL at http://127.0.0.1:PORT/v1."""
 
@@ -107,7 +106,7 @@ app.command(epilog='Example: gateway pause --channel sms --reason "Twilio incide
 app.command(epilog="Example: gateway resume   |   gateway resume --channel sms")(stop.resume)
 app.add_typer(conversations.app, name="conversations")
 app.add_typer(dead.app, name="dead")
-app.add_typer(agents, name="agents")
+app.add_typer(agents.app, name="agents")
 
 
 def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:

@@ -22,11 +22,11 @@ def doctor(json: Json = False) -> None:
     from config import doctor as checks
 
     found = asyncio.run(checks.examine())
-    typer.echo(as_json([asdict(one) for one in found]) if json else "\n".join(_line(one) for one in found))
+    typer.echo(as_json([asdict(one) for one in found]) if json else "\n".join(line(one) for one in found))
     if not all(one.ok for one in found):
         raise typer.Exit(1)
 
 
-def _line(one: "Finding") -> str:
+def line(one: "Finding") -> str:
     mark = "not ok" if not one.ok else "look" if one.advice else "ok"
     return visible(f"{mark:7} {one.what}" + (f" -> {one.advice}" if one.advice else ""))

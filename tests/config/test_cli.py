@@ -11,7 +11,8 @@ from tests.helpers.databases import scratch
 
 COMMANDS = [
     *(("run",), ("web",), ("worker",), ("migrate",), ("demo",), ("doctor",), ("pause",), ("resume",)),
-    *(("agents", "serve"), ("conversations", "list"), ("conversations", "show"), ("conversations", "interrupt")),
+    *(("agents", "serve"), ("agents", "check"), ("agents", "list"), ("agents", "push")),
+    *(("conversations", "list"), ("conversations", "show"), ("conversations", "interrupt")),
     *(("dead", "list"), ("dead", "show"), ("dead", "replay"), ("dead", "drop")),
 ]
 STARTS = [("run",), ("web",), ("worker",), ("migrate",), ("agents", "serve")]
@@ -58,6 +59,9 @@ def test_every_command_shows_an_example(command: tuple[str, ...], tmp_path: Path
         ("agents", "fly"),
         ("agents", "serve", "--port", "x"),
         ("agents", "serve", "--port", "70000"),
+        ("agents", "check", "one", "two"),
+        ("agents", "list", "support"),
+        ("agents", "push", "--at", "here"),
         ("dead",),
         ("dead", "show"),
         ("dead", "show", "12"),

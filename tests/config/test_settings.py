@@ -109,9 +109,7 @@ def test_a_channel_of_empty_variables_is_off(env: Environment) -> None:
     assert (read.port, read.database_url, read.log_level) == (8000, "sqlite:///var/gateway.db", "INFO")
 
 
-@pytest.mark.parametrize(
-    "name", ["SLACK__CLIENT_ID", "SLACK__APP_TOKEN", "SMS__SHARED_KEY", "MODEL__API_KEY", "EMAIL__ADDRESS"]
-)
+@pytest.mark.parametrize("name", ["SLACK__CLIENT_ID", "SLACK__APP_TOKEN", "SMS__SHARED_KEY", "EMAIL__ADDRESS"])
 def test_what_is_not_built_yet_is_refused_by_its_name(name: str, env: Environment) -> None:
     said = env.refused(WHOLE | {name: "s3cret"})
 
@@ -148,7 +146,12 @@ def test_a_group_is_not_a_variable(group: str, value: str, env: Environment) -> 
         ("PORT", "-1", "greater than or equal to 0"),
         ("TURN_SLOTS", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "set it to DEBUG, INFO, WARNING or ERROR"),
-        ("MODEL__PROVIDER", "openai", 'only "offline" is built yet; unset it'),
+        ("MODEL__PROVIDER", "gpt", "set it to one of offline, openai, anthropic"),
+        ("MODEL__API_KEY", "s3cret", "MODEL__PROVIDER is not set"),
+        ("MODEL__NAME", "gpt-4o", "MODEL__PROVIDER is not set"),
+        ("MODEL__BASE_URL", "http://127.0.0.1:11434/v1", "MODEL__PROVIDER is not set"),
+        ("MODEL__BASE_URL", "models.example", "it is no address"),
+        ("MODEL__TIMEOUT", "0", "greater than 0"),
         ("SMS__ACCOUNT_SID", "SK123", "^AC"),
     ],
 )
@@ -164,6 +167,46 @@ def test_a_value_that_cannot_be_is_refused_by_the_variables_name(
 @pytest.mark.parametrize(("written", "level"), [("debug", "DEBUG"), ("Warning", "WARNING")])
 def test_a_log_level_may_be_written_small(written: str, level: str, env: Environment) -> None:
     assert env.read({"LOG_LEVEL": written}).log_level == level
+
+
+# --- the model ---------------------------------------------------------------------------------------------
+
+MODEL = {"MODEL__PROVIDER": "openai", "MODEL__API_KEY": "s3cret", "MODEL__NAME": "kite-1"}
+
+
+def test_no_model_is_the_offline_one(env: Environment) -> None:
+    assert env.read({}).model.provider == "offline"
+
+
+def test_a_model_is_set_up_by_three_variables(env: Environment) -> None:
+    model = env.read(MODEL).model
+
+    assert (model.provider, model.name, model.base_url, model.timeout) == ("openai", "kite-1", "", 60)
+    assert model.api_key is not None
+    assert model.api_key.get_secret_value() == "s3cret"
+
+
+@pytest.mark.parametrize("missing", ["MODEL__API_KEY", "MODEL__NAME"])
+def test_half_a_model_is_an_error(missing: str, env: Environment) -> None:
+    said = env.refused({name: value for name, value in MODEL.items() if name != missing})
+
+    assert said.startswith(f"{missing}: it is not set, and MODEL__PROVIDER is openai")
+
+
+@pytest.mark.parametrize("key", ["s3cret s3cret", "s3cret\n", " s3cret", "s3cr\u00e9t"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str, env: Environment) -> None:
+    said = env.refused(MODEL | {"MODEL__API_KEY": key})
+
+    assert said.startswith("MODEL__API_KEY: it is empty, or holds a space")
+    assert key not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["models.example", "ftp://models.example", "https://", "https://ana:s3cret@models.example/v1", "https://a b/v1"],
+)
+def test_an_endpoint_that_is_no_address_is_refused(url: str, env: Environment) -> None:
+    assert env.refused(MODEL | {"MODEL__BASE_URL": url}).startswith("MODEL__BASE_URL: it is no address")
 
 
 # --- the public address ------------------------------------------------------------------------------------

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.agent.server.tool_definitions import Approval, Parameter, ToolDefinition
+from adapters.agent.server.parameters import like
+from adapters.agent.server.tool_definitions import ASK, WHY, Approval, ToolDefinition
 
-ASK = "ask_for_approval"
-WHY = "approval_reason"
 ASK_WORDS = {
     ASK: {"type": "boolean", "description": "True when a person should approve this call before it runs."},
     WHY: {"type": "string", "description": "Why a person should look at it, in a few words."},
@@ -18,10 +17,12 @@ class ArgumentsWrong(Exception):
 
 
 def schema(tool: ToolDefinition) -> dict[str, Any]:
-    properties = {name: parameter.schema_object for name, parameter in tool.parameters.items()}
+    """What the model may fill in: no static input is among it."""
+    asked = tool.asked_parameters
+    properties = {name: parameter.schema_object for name, parameter in asked.items()}
     if tool.approval is Approval.LET_AGENT_DECIDE:
         properties |= ASK_WORDS
-    required = [name for name, parameter in tool.parameters.items() if parameter.required]
+    required = [name for name, parameter in asked.items() if parameter.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -29,42 +30,25 @@ def without_flags(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ASK_WORDS}
 
 
-def checked(tool: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with their declared types. Raises `ArgumentsWrong`."""
-    if unknown := set(arguments) - set(tool.parameters):
+def checked(tool: ToolDefinition, given: Mapping[str, Any], *, by_person: bool = False) -> dict[str, Any]:
+    """What is given over the tool's static inputs, with the declared types. Raises `ArgumentsWrong`.
+
+    Only what a person has confirmed may change a static input; for the model there is none of that name.
+    """
+    may_name = set(tool.parameters) | set(tool.fixed) if by_person else set(tool.asked_parameters)
+    if unknown := set(given) - may_name:
         raise ArgumentsWrong(f"{tool.name} has no argument {', '.join(sorted(unknown))}")
-    taken = {name: value for name, value in arguments.items() if value is not None}
+    said = {**tool.fixed, **{name: value for name, value in given.items() if value is not None}}
+    taken = {name: value for name, value in said.items() if value is not None}
     for name, parameter in tool.parameters.items():
-        if name in taken:
-            taken[name] = _typed(name, parameter, taken[name])
-        elif parameter.required:
+        if parameter.required and name not in taken:
             raise ArgumentsWrong(f"{name} is missing")
-    return taken
+    return {name: _typed(tool, name, value) for name, value in taken.items()}
 
 
-def _typed(name: str, parameter: Parameter, value: Any) -> Any:
-    match parameter.type:
-        case "string" if isinstance(value, str):
-            if parameter.enum and value not in parameter.enum:
-                raise ArgumentsWrong(f"{name} must be one of {', '.join(parameter.enum)}")
-            return value
-        case "boolean" if isinstance(value, bool):
-            return value
-        case "number" | "integer":
-            return _number(name, parameter, value)
-    raise ArgumentsWrong(f"{name} must be a {parameter.type}")
-
-
-def _number(name: str, parameter: Parameter, value: Any) -> int | float:
+def _typed(tool: ToolDefinition, name: str, value: Any) -> Any:
+    parameter = tool.parameters.get(name) or like(tool.fixed.get(name))
     try:
-        # People who edit a request type "40" or "$40": both mean the number.
-        number = float(value.strip().removeprefix("$")) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    if isinstance(number, bool) or not isinstance(number, int | float) or number - number != 0:
-        raise ArgumentsWrong(f"{name} must be a {parameter.type}")
-    if number == int(number):
-        return int(number)
-    if parameter.type == "integer":
-        raise ArgumentsWrong(f"{name} must be a whole number")
-    return number
+        return parameter.typed(name, value) if parameter else value
+    except ValueError as error:
+        raise ArgumentsWrong(str(error)) from error

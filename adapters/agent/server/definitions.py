@@ -2,12 +2,15 @@
 
 import hashlib
 import tomllib
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from adapters.agent.server import mistakes
+from adapters.agent.server.mistakes import WordWrong
 from adapters.agent.server.tool_definitions import Approval, ToolDefinition, Words
 from gateway.errors import ConfigError
 
@@ -56,10 +59,12 @@ class AgentDefinition(Words):
     knowledge: Knowledge = Knowledge()
 
     @model_validator(mode="after")
-    def _tool_names_are_distinct(self) -> "AgentDefinition":
-        names = [tool.name for tool in self.tools]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"tools named twice: {', '.join(sorted(twice))}")
+    def _names_are_distinct(self) -> "AgentDefinition":
+        for kind, listed in (("inputs", self.inputs), ("outputs", self.outputs), ("tools", self.tools)):
+            names = [one.name for one in listed]
+            for at, name in enumerate(names):
+                if name in names[:at]:
+                    raise WordWrong(f"{name!r} is the name of two {kind}; names are unique", kind, at, "name")
         return self
 
     @property
@@ -90,45 +95,72 @@ def _digest(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:24]
 
 
+class DefinitionWrong(ConfigError):
+    """A file that is no definition. `mistakes` are all there are, each with its file and, if it has one, its line."""
+
+    def __init__(self, path: Path, found: Sequence[str]) -> None:
+        self.mistakes = tuple(f"{path}{', ' if one.startswith('line ') else ': '}{one}" for one in found)
+        more = f" (and {len(found) - 1} more: `gateway agents check` lists them)" if len(found) > 1 else ""
+        super().__init__(f"{self.mistakes[0]}{more}")
+
+
 def load(folder: Path) -> dict[str, AgentDefinition]:
-    """By name. Raises `ConfigError` naming the file and the word that is wrong."""
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; agent definitions are TOML files in it")
+    """By name. Raises `ConfigError` naming the file, the line and the word that is wrong."""
     found: dict[str, AgentDefinition] = {}
-    for path in sorted(folder.glob("*.toml")):
-        definition = read(path)
-        if definition.name in found:
-            raise ConfigError(f"{path}: a second agent is named {definition.name!r}; names are unique")
-        found[definition.name] = definition
+    for path in files(folder):
+        add(found, read(path), path)
     return found
 
 
+def files(folder: Path) -> Sequence[Path]:
+    """Raises `ConfigError` where there is no folder."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; agent definitions are TOML files in it")
+    return sorted(folder.glob("*.toml"))
+
+
+def add(found: dict[str, AgentDefinition], definition: AgentDefinition, path: Path) -> None:
+    """Raises `ConfigError` where the name is taken."""
+    if definition.name in found:
+        raise ConfigError(f"{path}: a second agent is named {definition.name!r}; names are unique")
+    found[definition.name] = definition
+
+
 def read(path: Path) -> AgentDefinition:
+    """One file. Raises `DefinitionWrong`."""
     try:
-        words = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionWrong(path, [f"it cannot be read ({error})"]) from error
+    try:
+        words = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionWrong(path, [mistakes.of_syntax(error, text)]) from error
+    if "stored_id" in words:
+        raise DefinitionWrong(path, [mistakes.at(text, "is not for files: remove it", "stored_id")])
+    try:
         definition = AgentDefinition.model_validate({"name": path.stem, **words})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        word = ".".join(str(part) for part in first["loc"]) or "the definition"
-        raise ConfigError(f"{path}: {word}: {first['msg']}") from error
-    return _with_folder(definition, path)
+        raise DefinitionWrong(path, mistakes.of_words(error, text, words, AgentDefinition)) from error
+    return _with_folder(definition, path, text)
 
 
-def _with_folder(definition: AgentDefinition, path: Path) -> AgentDefinition:
+def _with_folder(definition: AgentDefinition, path: Path, text: str) -> AgentDefinition:
     if not definition.knowledge.folder:
         return definition
-    folder = path.parent / definition.knowledge.folder
-    if not folder.is_dir():
-        raise ConfigError(f"{path}: knowledge.folder: no such folder: {folder}")
     try:
-        documents = tuple(
-            Document(title=file.stem.replace("_", " ").replace("-", " "), text=file.read_text(encoding="utf-8"))
-            for file in sorted(folder.iterdir())
-            if file.suffix in {".md", ".txt"}
-        )
+        documents = tuple(_documents(path.parent / definition.knowledge.folder))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: knowledge.folder: {error}") from error
+        why = f"{path.parent / definition.knowledge.folder}: {error}"
+        raise DefinitionWrong(path, [mistakes.at(text, why, "knowledge", "folder")]) from error
     knowledge = Knowledge(documents=definition.knowledge.documents + documents)
     return definition.model_copy(update={"knowledge": knowledge})
+
+
+def _documents(folder: Path) -> Iterator[Document]:
+    if not folder.is_dir():
+        raise NotADirectoryError("no such folder")
+    for file in sorted(folder.iterdir()):
+        if file.suffix in {".md", ".txt"}:
+            title = file.stem.replace("_", " ").replace("-", " ")
+            yield Document(title=title, text=file.read_text(encoding="utf-8"))

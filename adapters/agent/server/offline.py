@@ -6,7 +6,7 @@ It sees what any model sees (messages in, text and tool calls out) and nothing e
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.agent.server import phrases
@@ -40,13 +40,14 @@ async def _stream(messages: list["ModelMessage"], info: "AgentInfo") -> AsyncIte
             yield piece
         return
     said, files = _said(messages)
-    available = {tool.name for tool in info.function_tools}
+    available = {tool.name: set(tool.parameters_json_schema["properties"]) for tool in info.function_tools}
     for step in phrases.plan(said, files):
         async for piece in _performed(step, available):
             yield piece
 
 
-async def _performed(step: Plan, available: set[str]) -> AsyncIterator[Any]:
+async def _performed(step: Plan, available: Mapping[str, Collection[str]]) -> AsyncIterator[Any]:
+    """`available` are the tools, with what each asks for."""
     match step:
         case Fail():
             raise OfflineFailure("it was asked to fail")
@@ -60,7 +61,7 @@ async def _performed(step: Plan, available: set[str]) -> AsyncIterator[Any]:
                 await asyncio.sleep(PAUSE_S)
                 yield word
         case Use(calls=calls) if all(call.tool in available for call in calls):
-            yield _tool_calls(calls)
+            yield _tool_calls(calls, available)
         case Use(calls=calls):
             yield f"I have no tool named {calls[0].tool}."
         case str():
@@ -91,13 +92,14 @@ def _searched(query: str) -> Sequence[Any]:
     return [{"search": call}, {"found": found}]
 
 
-def _tool_calls(calls: Sequence[phrases.ToolUse]) -> Any:
+def _tool_calls(calls: Sequence[phrases.ToolUse], available: Mapping[str, Collection[str]]) -> Any:
     from pydantic_ai.models.function import DeltaToolCall
 
-    return {
-        f"call {at}": DeltaToolCall(name=call.tool, json_args=json.dumps(call.arguments))
-        for at, call in enumerate(calls)
-    }
+    made = {}
+    for at, call in enumerate(calls):
+        asked = {name: value for name, value in call.arguments.items() if name in available[call.tool]}
+        made[f"call {at}"] = DeltaToolCall(name=call.tool, json_args=json.dumps(asked))
+    return made
 
 
 def _told(result: "ToolReturnPart") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.agent.frames import Content, Frame
+from adapters.agent.server import attachments
 from gateway.errors import Unreadable
 from gateway.events import Answer, Confirm, Deny
 
@@ -27,7 +28,13 @@ def contents(frame: Frame) -> Sequence[Content]:
             raise Unreadable("content must be a text or an object")
         if isinstance(content, dict) and not isinstance(content.get("type_string"), str):
             raise Unreadable("content without a type_string")
-    return listed
+    return [_with_file_checked(content) for content in listed]
+
+
+def _with_file_checked(content: Content) -> Content:
+    if isinstance(content, str) or content["type_string"] != "file":
+        return content
+    return attachments.checked(content)
 
 
 def client_message_id(frame: Frame) -> str | None:

@@ -97,6 +97,19 @@ def message(row: Mapping[str, Any]) -> Frame:
     return wire
 
 
+def in_history(message: Frame) -> Frame:
+    """As `get_messages` tells it: the published SDK reads no history in which a content is a bare text.
+
+    What a user said has no status, so that nobody takes it for the agent's Complete.
+    """
+    content = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": {"type": "data_type_message", "value": content}}
+    if isinstance(content.get("value"), str) and "type" not in content:
+        return {**message, "content": {"type": "data_type_message", **content}}
+    return message
+
+
 def without_bytes(content: Content) -> Content:
     """A history never repeats the bytes of files: some clients drop frames over 4 MiB."""
     if isinstance(content, str) or content.get("type_string") != "file":

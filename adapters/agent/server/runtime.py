@@ -1,26 +1,26 @@
 """The narrow door to pydantic-ai: one run of a model over an opaque history, as events of our own.
 
-Nothing outside this file and the models knows pydantic-ai, and importing it waits for the first run.
+Nothing outside this file, the gate and the models knows pydantic-ai, and importing it waits for the first run.
 """
 
 import asyncio
-import base64
-import binascii
 import importlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from adapters.agent.frames import Content
-from adapters.agent.server import arguments
-from adapters.agent.server.arguments import ArgumentsWrong
+from adapters.agent.server.contents import user_content, without_files
 from adapters.agent.server.definitions import AgentDefinition
-from adapters.agent.server.models import model_for
-from adapters.agent.server.tool_definitions import Approval, ToolDefinition
-from adapters.agent.server.tools import FUNCTIONS, ToolFailed
+from adapters.agent.server.gate import ToolRunner, gated
+from adapters.agent.server.model_errors import explained
+from adapters.agent.server.models import Models
+from adapters.agent.server.tool_definitions import ASK, Approval
+from adapters.agent.server.tools import Toolbox
+from adapters.agent.server.tools.people import no_answer
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, RunContext, Tool
+    from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults
     from pydantic_ai.messages import ModelMessage, ThinkingPart, UserContent
     from pydantic_ai.models import Model
 
@@ -85,69 +85,93 @@ class Denied:
 Answers = Mapping[str, Approved | Denied]
 
 
-class ToolRunner(Protocol):
-    async def must_ask(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> bool: ...
-
-    async def run(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises `ToolFailed`."""
-
-
 class Run:
-    """One run. `history` is what to give the next one; it is right also after an error or a cancellation."""
+    """One run. `history` is what to give the next one; it is right also after an error or a cancellation.
 
-    def __init__(self, agent: "Agent[ToolRunner, Any]", tools: ToolRunner, history: bytes | None) -> None:
+    Iterating raises `ModelFailed` where the model or its provider failed.
+    """
+
+    def __init__(
+        self,
+        agent: "Agent[ToolRunner, Any]",
+        model: "Model",
+        tools: ToolRunner,
+        history: bytes | None,
+        definition: AgentDefinition,
+    ) -> None:
         self._agent = agent
+        self._model = model
         self._tools = tools
+        self._asking_tools = {tool.name for tool in definition.tools if tool.asks_a_person}
         self.history = history
 
     def start(self, contents: Sequence[Content]) -> AsyncGenerator[RunEvent]:
-        return self._events([_user_content(content) for content in contents], None)
+        return self._events([user_content(content, self._model) for content in contents], None)
 
     def resume(self, answers: Answers) -> AsyncGenerator[RunEvent]:
-        return self._events(None, _results(answers))
+        return self._events(None, answers)
 
-    async def _events(
-        self, prompt: "list[UserContent] | None", results: "DeferredToolResults | None"
-    ) -> AsyncGenerator[RunEvent]:
+    async def _events(self, prompt: "list[UserContent] | None", answers: Answers | None) -> AsyncGenerator[RunEvent]:
         from pydantic_ai.messages import ModelMessagesTypeAdapter, repair_messages
 
         before = ModelMessagesTypeAdapter.validate_json(self.history) if self.history else []
         if prompt is not None:
             # A turn that was interrupted may have left calls open, and on those no new prompt is taken.
             before = repair_messages(before)
-        async with self._agent.run_stream_events(
-            prompt, message_history=before, deferred_tool_results=results, deps=self._tools
-        ) as events:
-            try:
-                async for event in events:
-                    for ours in _translated(event):
-                        yield ours
-            finally:
-                self.history = ModelMessagesTypeAdapter.dump_json(events.all_messages()) or self.history
+        results = _results(answers, self._questions(before)) if answers else None
+        with explained(self._model, self._forget_files):
+            async with self._agent.run_stream_events(
+                prompt, message_history=before, deferred_tool_results=results, deps=self._tools
+            ) as events:
+                try:
+                    async for event in events:
+                        for ours in _translated(event):
+                            yield ours
+                finally:
+                    self.history = ModelMessagesTypeAdapter.dump_json(events.all_messages()) or self.history
+
+    def _forget_files(self) -> None:
+        self.history = without_files(self.history) if self.history else None
+
+    def _questions(self, history: "Sequence[ModelMessage]") -> set[str]:
+        """The ids of the calls that asked a person something."""
+        from pydantic_ai.messages import ToolCallPart
+
+        called = [part for message in history for part in message.parts if isinstance(part, ToolCallPart)]
+        return {part.tool_call_id for part in called if part.tool_name in self._asking_tools}
 
 
 class Runtime:
     """Makes runs; keeps one pydantic-ai agent for each definition."""
 
-    def __init__(self, model_for: "Callable[[AgentDefinition], Model]" = model_for) -> None:
-        self._model_for = model_for
-        self._is_ready = False
-        self._agents: dict[str, tuple[AgentDefinition, Agent[ToolRunner, Any]]] = {}
+    def __init__(
+        self,
+        model_for: "Callable[[AgentDefinition], Model] | None" = None,
+        models: Models | None = None,
+        toolbox: Toolbox | None = None,
+    ) -> None:
+        self.toolbox = toolbox or Toolbox()
+        self._models = models or Models()
+        self._model_for = model_for or self._models.model_for
+        self._imported: set[str] = set()
+        self._agents: dict[str, tuple[AgentDefinition, Model, Agent[ToolRunner, Any]]] = {}
 
-    async def prepare(self) -> None:
+    async def prepare(self, definition: AgentDefinition) -> None:
         """Importing pydantic-ai takes a second: in a thread, so that every socket goes on meanwhile."""
-        if not self._is_ready:
-            await asyncio.to_thread(importlib.import_module, "pydantic_ai.models.function")
-            self._is_ready = True
+        for module in self._models.modules_for(definition):
+            if module not in self._imported:
+                await asyncio.to_thread(importlib.import_module, module)
+                self._imported.add(module)
 
     def run(self, definition: AgentDefinition, tools: ToolRunner, history: bytes | None) -> Run:
         kept = self._agents.get(definition.id)
         if kept is None or kept[0] is not definition:
-            kept = self._agents[definition.id] = (definition, _agent(definition, self._model_for(definition)))
-        return Run(kept[1], tools, history)
+            model = self._model_for(definition)
+            kept = self._agents[definition.id] = (definition, model, _agent(definition, model, self.toolbox))
+        return Run(kept[2], kept[1], tools, history, definition)
 
 
-def _agent(definition: AgentDefinition, model: "Model") -> "Agent[ToolRunner, Any]":
+def _agent(definition: AgentDefinition, model: "Model", toolbox: Toolbox) -> "Agent[ToolRunner, Any]":
     from pydantic_ai import Agent, DeferredToolRequests
 
     output_type: Any = [str, DeferredToolRequests]
@@ -155,52 +179,23 @@ def _agent(definition: AgentDefinition, model: "Model") -> "Agent[ToolRunner, An
         model,
         output_type=output_type,
         deps_type=ToolRunner,
-        instructions=_instructions(definition),
-        tools=[_tool(tool) for tool in definition.tools],
+        instructions=_instructions(definition, toolbox),
+        tools=[gated(tool, toolbox) for tool in definition.tools if not toolbox.lacks(tool)],
     )
 
 
-def _instructions(definition: AgentDefinition) -> str:
-    if not any(tool.approval is Approval.LET_AGENT_DECIDE for tool in definition.tools):
-        return definition.instructions
-    when = "it changes data, costs money, or you are unsure who is speaking"
-    return f"{definition.instructions}\nSet {arguments.ASK} when a call should be approved by a person: {when}."
+def _instructions(definition: AgentDefinition, toolbox: Toolbox) -> str:
+    said = [definition.instructions]
+    if any(tool.approval is Approval.LET_AGENT_DECIDE for tool in definition.tools):
+        when = "it changes data, costs money, or you are unsure who is speaking"
+        said.append(f"Set {ASK} when a call should be approved by a person: {when}.")
+    if away := [tool.name for tool in definition.tools if toolbox.lacks(tool)]:
+        named = ", ".join(away)
+        said.append(f"These tools are not available here: {named}. Never pretend to have used one; say so instead.")
+    return "\n".join(said)
 
 
-def _tool(tool: ToolDefinition) -> "Tool[ToolRunner]":
-    from pydantic_ai import ApprovalRequired, ModelRetry, Tool
-    from pydantic_ai.exceptions import ToolFailed as Failed
-
-    async def call(ctx: "RunContext[ToolRunner]", **given: Any) -> dict[str, Any]:
-        call_id = ctx.tool_call_id or ""
-        try:
-            checked = arguments.checked(tool, arguments.without_flags(given))
-            if not ctx.tool_call_approved and await _asks(ctx.deps, tool, call_id, given, checked):
-                raise ApprovalRequired(metadata={"why": str(given.get(arguments.WHY) or "")})
-            return await ctx.deps.run(tool, call_id, checked)
-        except ArgumentsWrong as error:
-            raise ModelRetry(str(error)) from error
-        except ToolFailed as error:
-            raise Failed(str(error)) from error
-
-    made: Tool[ToolRunner] = Tool.from_schema(call, tool.name, tool.description, arguments.schema(tool), takes_ctx=True)
-    return made
-
-
-async def _asks(
-    tools: ToolRunner, tool: ToolDefinition, call_id: str, given: Mapping[str, Any], checked: Mapping[str, Any]
-) -> bool:
-    if tool.approval is Approval.AUTO_RUN:
-        return False
-    if tool.approval is Approval.REQUIRES_APPROVAL or await tools.must_ask(tool, call_id, checked):
-        return True
-    function = FUNCTIONS.get(tool.function_name)
-    wants = given.get(arguments.ASK)
-    # A model that did not say: what only reads may run, what writes is asked about.
-    return wants if isinstance(wants, bool) else function is None or function.writes
-
-
-def _results(answers: Answers) -> "DeferredToolResults":
+def _results(answers: Answers, questions: Collection[str]) -> "DeferredToolResults":
     from pydantic_ai import DeferredToolResults, ToolApproved, ToolDenied
 
     approvals: dict[str, bool | ToolApproved | ToolDenied] = {}
@@ -208,7 +203,7 @@ def _results(answers: Answers) -> "DeferredToolResults":
         if isinstance(answer, Approved):
             approvals[call_id] = ToolApproved(override_args=dict(answer.arguments))
         else:
-            approvals[call_id] = ToolDenied(answer.reason)
+            approvals[call_id] = ToolDenied(no_answer(answer.reason) if call_id in questions else answer.reason)
     return DeferredToolResults(approvals=approvals)
 
 
@@ -261,28 +256,8 @@ def _searched(content: Any) -> Searched:
 
 
 def _asking(requests: "DeferredToolRequests") -> Sequence[Asking]:
+    told = [(part, requests.metadata.get(part.tool_call_id, {})) for part in requests.approvals]
     return [
-        Asking(
-            tool_call_id=part.tool_call_id,
-            tool_name=part.tool_name,
-            arguments=arguments.without_flags(part.args_as_dict()),
-            why=str(requests.metadata.get(part.tool_call_id, {}).get("why", "")),
-        )
-        for part in requests.approvals
+        Asking(part.tool_call_id, part.tool_name, arguments=dict(said.get("input", {})), why=str(said.get("why", "")))
+        for part, said in told
     ]
-
-
-def _user_content(content: Content) -> "UserContent":
-    from pydantic_ai.messages import BinaryContent
-
-    if isinstance(content, str):
-        return content
-    value = content.get("value")
-    if content.get("type_string") != "file" or not isinstance(value, dict):
-        return value if isinstance(value, str) else ""
-    metadata = value.get("metadata") or {}
-    try:
-        data = base64.b64decode(value.get("raw_bytes") or "", validate=True)
-    except (binascii.Error, ValueError):
-        return ""
-    return BinaryContent(data=data, media_type=str(metadata.get("mime_type") or "application/octet-stream"))

@@ -5,20 +5,22 @@ The database knows everything; here are only the tasks and the sockets that list
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from adapters.agent import frames
 from adapters.agent.frames import Content, Frame
 from adapters.agent.server import calls, recovery, rows
+from adapters.agent.server.agents import Agents
 from adapters.agent.server.calls import Answered
-from adapters.agent.server.definitions import AgentDefinition
+from adapters.agent.server.database import patiently
 from adapters.agent.server.live import Live, Subscriber
 from adapters.agent.server.liveness import AWAY
 from adapters.agent.server.rows import News, SessionRow, Turn
 from adapters.agent.server.runtime import Runtime
 from adapters.agent.server.store import Store
 from adapters.agent.server.turns import RunningTurn
+from gateway.errors import Refused, Unreadable
 from gateway.events import AgentStatus, Answer, Deny
 
 log = logging.getLogger(__name__)
@@ -29,18 +31,27 @@ LOOK_EVERY_S = 2.0
 
 class Sessions:
     def __init__(
-        self, store: Store, definitions: Mapping[str, AgentDefinition], *, approval_expires_after: timedelta
+        self,
+        store: Store,
+        agents: Agents,
+        runtime: Runtime,
+        *,
+        approval_expires_after: timedelta,
     ) -> None:
         self._store = store
-        self._definitions = definitions
+        self._agents = agents
         self._expires_after = approval_expires_after
-        self._runtime = Runtime()
+        self._runtime = runtime
         self._live: dict[str, Live] = {}
 
     async def open(self, tenant: str, agent: str) -> str | None:
-        """None: no such agent."""
-        definition = self._definitions.get(agent)
-        return await self._store.open_session(tenant, definition.id) if definition else None
+        """None: no such agent. Raises `Refused` for one that has no sessions."""
+        definition = await self._agents.find(tenant, agent)
+        if definition is None:
+            return None
+        if definition.agent_type == "functional":
+            raise Unreadable("the agent is functional, so it has no sessions: run it with POST /agent/{id}/run")
+        return await self._store.open_session(tenant, definition.id)
 
     async def find(self, session_id: str, tenant: str) -> SessionRow | None:
         found = await self._store.session(session_id, tenant)
@@ -50,7 +61,7 @@ class Sessions:
         return found
 
     async def messages(self, session_id: str) -> Sequence[Frame]:
-        return await self._store.messages(session_id)
+        return [rows.in_history(message) for message in await self._store.messages(session_id)]
 
     def subscribe(self, session_id: str, subscriber: Subscriber) -> None:
         self._of(session_id).subscribers.add(subscriber)
@@ -136,10 +147,14 @@ class Sessions:
             return turn
 
     async def _play(self, turn: Turn, live: Live) -> None:
-        definition = self._definitions.get(turn.agent)
+        gone = f"the agent {turn.agent} does not exist any more"
+        try:
+            definition = await patiently(lambda: self._agents.of_session(turn.agent))
+        except Refused as error:  # it was saved by another release
+            definition, gone = None, f"the agent {turn.agent} cannot be run: {error}"
         if definition is not None:
             await RunningTurn(self._store, turn, definition, live.send, self._expires_after).play(self._runtime)
-        elif failed := await self._store.fail(turn, f"the agent {turn.agent} does not exist any more", None):
+        elif failed := await self._store.fail(turn, gone, None):
             self._show_end(turn.session_id, failed)
 
     def _show_end(self, session_id: str, shown: Sequence[Frame]) -> None:

@@ -9,8 +9,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from adapters.agent import frames
 from adapters.agent.frames import Frame
 from adapters.agent.server import requests
+from adapters.agent.server.rates import Rates
 from adapters.agent.server.sessions import Sessions
-from gateway.errors import Unreadable
+from gateway.errors import Refused, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,10 @@ class Outflow:
 
 
 class Socket:
-    def __init__(self, websocket: WebSocket, sessions: Sessions, tenant: str) -> None:
+    def __init__(self, websocket: WebSocket, sessions: Sessions, tenant: str, rates: Rates) -> None:
+        """A client that sends more than `rates` allow is read more slowly; nothing it sent is lost."""
         self._websocket = websocket
+        self._rates = rates
         self._sessions = sessions
         self._tenant = tenant
         self._connected: set[str] = set()
@@ -92,6 +95,9 @@ class Socket:
             received = await self._websocket.receive()
             if received["type"] == "websocket.disconnect":
                 return
+            if wait_s := self._rates.take(""):
+                await asyncio.sleep(wait_s)
+                self._rates.take("")
             await self._take(received.get("text"))
 
     async def _take(self, text: str | None) -> None:
@@ -106,7 +112,7 @@ class Socket:
             return
         try:
             await self._answer(frame)
-        except Unreadable as error:
+        except Refused as error:
             self._refuse(frame, str(error))
 
     async def _answer(self, frame: Frame) -> None:

@@ -127,6 +127,19 @@ calls = Table(
     Index(None, "state", "expires_at"),
 )
 
+saved_agents = Table(
+    "agent_saved_agents",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("body", JSON, nullable=False),  # as the client sent it, but for the key of a model
+    Column("version", Integer, nullable=False, default=1),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("tenant", "name"),
+)
+
 refunds = Table(
     "agent_refunds",
     metadata,

@@ -1,15 +1,30 @@
 """A tool as an agent definition names it, as frozen models. Knows nothing of models, sockets or databases."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-FUNCTION_NAMES = ("lookup_order", "issue_refund", "update_address", "search_knowledge", "human_handoff")
+from adapters.agent.server.mistakes import WordWrong
+from adapters.agent.server.parameters import Parameter as Parameter
+from adapters.agent.server.parameters import Words as Words
+from adapters.agent.server.parameters import like
+from adapters.agent.server.tool_kinds import Condition, HttpCall, McpTool
 
-
-class Words(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+ASK_HUMAN = "ask_human"
+WEB_SEARCH = "web_search"
+FUNCTION_NAMES = (
+    "lookup_order",
+    "issue_refund",
+    "update_address",
+    "search_knowledge",
+    "human_handoff",
+    WEB_SEARCH,
+    ASK_HUMAN,
+)
+ASK = "ask_for_approval"
+WHY = "approval_reason"
+HIDDEN: dict[str, dict[str, Any]] = {ASK_HUMAN: {"answer": ""}}  # inputs that only a person fills in
 
 
 class Approval(StrEnum):
@@ -18,35 +33,120 @@ class Approval(StrEnum):
     REQUIRES_APPROVAL = "requires_approval"
 
 
-class Parameter(Words):
-    type: Literal["string", "number", "integer", "boolean"] = "string"
-    description: str = ""
-    required: bool = True
-    enum: tuple[str, ...] = ()
-
-    @property
-    def schema_object(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": self.type, "description": self.description}
-        return {**schema, "enum": list(self.enum)} if self.enum else schema
-
-
 class ToolDefinition(Words):
-    """`static` are inputs the model never sees. `id` is the one it has at the platform; empty: ours, from its name."""
+    """A function of this server, or a call of an address (`http`), or a tool of an MCP server (`mcp`).
+
+    `static` are inputs the model never sees. The words that begin with `ask_` are the floor under
+    `let_agent_decide`: what they are true of is always asked about. `writes` is for `http` and `mcp`; a function
+    says it itself. `id` is the one it has at the platform; empty: ours, from its name.
+    """
 
     name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")
     description: str = ""
     approval: Approval = Approval.AUTO_RUN
     function: str = ""
-    parameters: dict[str, Parameter] = {}
-    static: dict[str, Any] = {}
+    http: HttpCall | None = None
+    mcp: McpTool | None = None
+    parameters: dict[str, Parameter] = Field(default={})
+    static: dict[str, Any] = Field(default={})
+    ask_if: tuple[Condition, ...] = ()
+    ask_first_use: bool = False
+    ask_unless_verified: bool = False
+    writes: bool | None = None
     id: str = ""
 
     @property
     def function_name(self) -> str:
         return self.function or self.name
 
+    @property
+    def is_remote(self) -> bool:
+        return self.http is not None or self.mcp is not None
+
+    @property
+    def asks_a_person(self) -> bool:
+        """True of a tool whose result is what a person writes when it is approved."""
+        return not self.is_remote and self.function_name == ASK_HUMAN
+
+    @property
+    def searches_the_web(self) -> bool:
+        return not self.is_remote and self.function_name == WEB_SEARCH
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The inputs the model never sees, with what they are unless a person says otherwise."""
+        return self.static if self.is_remote else {**HIDDEN.get(self.function_name, {}), **self.static}
+
+    @property
+    def asked_parameters(self) -> dict[str, Parameter]:
+        """What the model is asked to fill in."""
+        fixed = self.fixed
+        return {name: parameter for name, parameter in self.parameters.items() if name not in fixed}
+
     @model_validator(mode="after")
-    def _function_exists(self) -> "ToolDefinition":
-        if self.function_name not in FUNCTION_NAMES:
+    def _is_one_kind(self) -> "ToolDefinition":
+        if self.http and self.mcp:
+            raise WordWrong("a tool is http or mcp, not both", "mcp")
+        if self.is_remote and self.function:
+            raise WordWrong("an http or mcp tool has no function", "function")
+        if not self.is_remote and self.function_name not in FUNCTION_NAMES:
             raise ValueError(f"there is no function {self.function_name!r}; there are {', '.join(FUNCTION_NAMES)}")
+        if not self.is_remote and self.writes is not None:
+            raise WordWrong("the function itself says whether it writes; this word is for http and mcp tools", "writes")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "ToolDefinition":
+        for word, names in (("parameters", self.parameters), ("static", self.static)):
+            if taken := {ASK, WHY} & set(names):
+                raise WordWrong(f"{taken.pop()} is a name of ours; choose another", word)
+        return self
+
+    @model_validator(mode="after")
+    def _static_inputs_are_what_they_should_be(self) -> "ToolDefinition":
+        for name, value in self.static.items():
+            parameter = self.parameters.get(name) or like(HIDDEN.get(self.function_name, {}).get(name))
+            try:
+                _ = parameter.typed(name, value) if parameter and value is not None else None
+            except ValueError as error:
+                raise WordWrong(str(error), "static", name) from error
+        return self
+
+    @model_validator(mode="after")
+    def _floor_is_under_something(self) -> "ToolDefinition":
+        for word in ("ask_if", "ask_first_use", "ask_unless_verified"):
+            if getattr(self, word) and self.approval is not Approval.LET_AGENT_DECIDE:
+                raise WordWrong(f"means nothing with {self.approval}; set approval = 'let_agent_decide'", word)
+        for at, condition in enumerate(self.ask_if):
+            self._check(condition, at)
+        return self
+
+    def _check(self, condition: Condition, at: int) -> None:
+        name = condition.argument
+        if name not in self.parameters and name not in self.fixed:
+            raise WordWrong(f"there is no parameter {name}", "ask_if", at, "argument")
+        declared = self.parameters.get(name) or like(self.fixed.get(name))
+        if condition.is_about_numbers and (declared is None or declared.type not in ("number", "integer")):
+            raise WordWrong(f"{name} is not a number", "ask_if", at, "argument")
+
+    @model_validator(mode="after")
+    def _address_is_filled(self) -> "ToolDefinition":
+        if self.http is None:
+            return self
+        for name in self.http.in_path | self.http.in_query:
+            parameter = self.parameters.get(name)
+            if parameter is None and name not in self.static:
+                raise WordWrong(f"{{{name}}} is no parameter of this tool", "http", "url")
+            if name in self.http.in_path and parameter and not parameter.required and name not in self.static:
+                raise WordWrong(f"{name} is part of the path: it must be required", "parameters", name)
+        return self
+
+    @model_validator(mode="after")
+    def _a_person_answers(self) -> "ToolDefinition":
+        if not self.asks_a_person:
+            return self
+        if self.approval is not Approval.REQUIRES_APPROVAL:
+            raise WordWrong("ask_human asks a person: set approval = 'requires_approval'", "approval")
+        if "question" not in self.asked_parameters:
+            raise WordWrong("ask_human needs a parameter named question", "parameters")
         return self

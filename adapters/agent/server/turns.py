@@ -32,7 +32,7 @@ from adapters.agent.server.runtime import (
 )
 from adapters.agent.server.store import Store, add_message, agent_sender, held
 from adapters.agent.server.tool_definitions import ToolDefinition
-from adapters.agent.server.tools import FUNCTIONS, Call, ToolFailed
+from adapters.agent.server.tools import Call, Toolbox, ToolFailed
 from gateway.events import AgentStatus
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class RunningTurn:
         """
         run: Run | None = None
         try:
-            await runtime.prepare()
+            await runtime.prepare(self._definition)
             run = runtime.run(self._definition, self, self._turn.history if self._remembers else None)
             await self._follow(run, await self._started(run))
         except asyncio.CancelledError:
@@ -195,14 +195,16 @@ class RunningTurn:
 
     # --- ToolRunner ---
 
-    async def must_ask(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> bool:
-        function = FUNCTIONS.get(tool.function_name)
-        return bool(function and function.must_ask and await function.must_ask(self._call(tool_call_id), given))
+    def call(self, tool_call_id: str) -> Call:
+        key = f"{self._turn.id}:{tool_call_id}"
+        return Call(self._store.database, self._definition, self._turn.session_id, key)
 
-    async def run(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def run(
+        self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any], toolbox: Toolbox
+    ) -> dict[str, Any]:
         await self._begin(tool, tool_call_id, given)
         try:
-            result = await FUNCTIONS[tool.function_name].run(self._call(tool_call_id), given)
+            result = await toolbox.run(tool, self.call(tool_call_id), given)
         except ToolFailed as error:
             await self._finish(tool_call_id, CallState.FAILED, {"error": str(error)})
             raise
@@ -213,6 +215,8 @@ class RunningTurn:
                 {"id": new_id("live"), "content": frames.tool_result(tool_call_id, tool.name, result)},
             )
         )
+        if tool.searches_the_web:
+            await self._show(frames.search_message(result["query"], result["results"]))
         return result
 
     async def _begin(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> None:
@@ -234,7 +238,3 @@ class RunningTurn:
                 return await calls.finish(db, turn.session_id, turn.id, tool_call_id, state, dict(result))
 
         self._notify(await patiently(deed))
-
-    def _call(self, tool_call_id: str) -> Call:
-        key = f"{self._turn.id}:{tool_call_id}"
-        return Call(self._store.database, self._definition, self._turn.session_id, key)

@@ -8,9 +8,13 @@ import pytest
 
 from adapters.agent.client import AgentClient
 from adapters.agent.server.app import ServerSettings
+from adapters.agent.server.database import Database
+from adapters.agent.server.store import Store
+from tests.adapters.agent.modelled import Talking, talking_through
 from tests.adapters.agent.wire import Wire, wired
 from tests.adapters.agent.world import AGENTS, client_of, serving
 from tests.helpers.databases import scratch
+from tests.helpers.openai_stand_in import StandIn, openai_stand_in
 
 
 @pytest.fixture
@@ -53,3 +57,22 @@ async def client(url: str) -> AsyncIterator[AgentClient]:
 async def wire(url: str) -> AsyncIterator[Wire]:
     async with wired(url) as made:
         yield made
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    database = Database(f"sqlite:///{tmp_path / 'agent.db'}")
+    await database.open()
+    yield Store(database)
+    await database.close()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[StandIn]:
+    async with openai_stand_in() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def talking(endpoint: StandIn, sqlite_settings: ServerSettings) -> Talking:
+    return talking_through(endpoint, sqlite_settings)

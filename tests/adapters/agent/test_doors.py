@@ -123,7 +123,7 @@ async def test_agents_are_listed_and_found_with_and_without_the_version(url: str
         missing = await http.get("/agent", params={"id": "none"})
 
     assert listed == by_name == by_id
-    assert listed["llm_client_key"] == {"provider": "offline", "model_id": ""}
+    assert (listed["llm_client_key"]["provider"], listed["llm_client_key"]["model_id"]) == ("offline", "")
     assert missing.status_code == 404
     approvals = {tool["name"]: tool["approval_config"] for tool in listed["tools"].values()}
     assert approvals["issue_refund"] == "requires_approval"

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from adapters.agent.server.database import Database
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.runtime import Approved, Finished, Paused, Run, RunEvent, Runtime, Said
+from adapters.agent.server.store import Store
 from adapters.agent.server.tool_definitions import Approval, Parameter, ToolDefinition
+from adapters.agent.server.tools import Call, Toolbox
 
 REFUND = "Please refund order A-1001, $40."
 
@@ -21,17 +24,26 @@ def definition(approval: Approval) -> AgentDefinition:
     )
 
 
-class Toolbox:
-    def __init__(self, *, must_ask: bool = False) -> None:
-        self._must_ask = must_ask
+class Runner:
+    """Shows what would run, and runs nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.ran: list[dict[str, Any]] = []
 
-    async def must_ask(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> bool:
-        return self._must_ask
+    def call(self, tool_call_id: str) -> Call:
+        return Call(self._database, definition(Approval.AUTO_RUN), "s1", tool_call_id)
 
-    async def run(self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def run(
+        self, tool: ToolDefinition, tool_call_id: str, given: Mapping[str, Any], toolbox: Toolbox
+    ) -> dict[str, Any]:
         self.ran.append(dict(given))
         return dict(given)
+
+
+@pytest.fixture
+def tools(store: Store) -> Runner:
+    return Runner(store.database)
 
 
 async def all_of(events: AsyncIterator[RunEvent]) -> list[RunEvent]:
@@ -43,18 +55,14 @@ def text(events: list[RunEvent]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("approval", "floor", "asks"),
+    ("approval", "asks"),
     [
-        (Approval.AUTO_RUN, True, False),
-        (Approval.REQUIRES_APPROVAL, False, True),
-        (Approval.LET_AGENT_DECIDE, False, True),  # the model did not say, and the tool writes
-        (Approval.LET_AGENT_DECIDE, True, True),
+        (Approval.AUTO_RUN, False),
+        (Approval.REQUIRES_APPROVAL, True),
+        (Approval.LET_AGENT_DECIDE, True),  # the model did not say, and the tool writes
     ],
 )
-async def test_a_call_asks_when_its_definition_or_its_floor_says_so(
-    approval: Approval, floor: bool, asks: bool
-) -> None:
-    tools = Toolbox(must_ask=floor)
+async def test_a_call_asks_when_its_definition_says_so(tools: Runner, approval: Approval, asks: bool) -> None:
     run = Runtime().run(definition(approval), tools, None)
 
     events = await all_of(run.start([REFUND]))
@@ -63,13 +71,12 @@ async def test_a_call_asks_when_its_definition_or_its_floor_says_so(
     assert len(tools.ran) == (0 if asks else 1)
 
 
-async def test_a_run_goes_on_elsewhere_from_its_history() -> None:
+async def test_a_run_goes_on_elsewhere_from_its_history(tools: Runner) -> None:
     shop = definition(Approval.REQUIRES_APPROVAL)
-    first = Runtime().run(shop, Toolbox(), None)
+    first = Runtime().run(shop, tools, None)
     paused = (await all_of(first.start([REFUND])))[-1]
     assert isinstance(paused, Paused)
 
-    tools = Toolbox()
     second = Runtime().run(shop, tools, first.history)
     changed = {**paused.calls[0].arguments, "amount": 30}
     events = await all_of(second.resume({paused.calls[0].tool_call_id: Approved(changed)}))
@@ -78,50 +85,50 @@ async def test_a_run_goes_on_elsewhere_from_its_history() -> None:
     assert [call["amount"] for call in tools.ran] == [30]
 
 
-async def test_a_new_message_is_taken_on_a_history_with_an_open_call() -> None:
+async def test_a_new_message_is_taken_on_a_history_with_an_open_call(tools: Runner) -> None:
     shop = definition(Approval.REQUIRES_APPROVAL)
-    run: Run = Runtime().run(shop, Toolbox(), None)
+    run: Run = Runtime().run(shop, tools, None)
     await all_of(run.start([REFUND]))
 
-    events = await all_of(Runtime().run(shop, Toolbox(), run.history).start(["Hello"]))
+    events = await all_of(Runtime().run(shop, tools, run.history).start(["Hello"]))
 
     assert "Hello" in text(events)
 
 
-async def test_a_run_that_is_left_half_way_keeps_what_was_said_to_it() -> None:
+async def test_a_run_that_is_left_half_way_keeps_what_was_said_to_it(tools: Runner) -> None:
     shop = definition(Approval.AUTO_RUN)
-    run = Runtime().run(shop, Toolbox(), None)
+    run = Runtime().run(shop, tools, None)
     events = run.start(["My name is Alice and I live in Boston."])
     await anext(events)
     await events.aclose()
 
-    told = await all_of(Runtime().run(shop, Toolbox(), run.history).start(["What did I just tell you about myself?"]))
+    told = await all_of(Runtime().run(shop, tools, run.history).start(["What did I just tell you about myself?"]))
 
     assert "Alice" in text(told)
 
 
-async def test_a_run_that_stopped_to_ask_used_as_much_as_one_that_did_not() -> None:
-    whole = await all_of(Runtime().run(definition(Approval.AUTO_RUN), Toolbox(), None).start([REFUND]))
+async def test_a_run_that_stopped_to_ask_used_as_much_as_one_that_did_not(tools: Runner) -> None:
+    whole = await all_of(Runtime().run(definition(Approval.AUTO_RUN), tools, None).start([REFUND]))
 
     shop = definition(Approval.REQUIRES_APPROVAL)
-    first = Runtime().run(shop, Toolbox(), None)
+    first = Runtime().run(shop, tools, None)
     paused = (await all_of(first.start([REFUND])))[-1]
     assert isinstance(paused, Paused)
     [call] = paused.calls
-    rest = Runtime().run(shop, Toolbox(), first.history).resume({call.tool_call_id: Approved(call.arguments)})
+    rest = Runtime().run(shop, tools, first.history).resume({call.tool_call_id: Approved(call.arguments)})
 
     assert (await all_of(rest))[-1] == whole[-1]
     assert isinstance(whole[-1], Finished)
     assert whole[-1].input_tokens > 0
 
 
-async def test_a_turn_does_not_count_what_the_one_before_it_used() -> None:
+async def test_a_turn_does_not_count_what_the_one_before_it_used(tools: Runner) -> None:
     shop = definition(Approval.AUTO_RUN)
-    alone = (await all_of(Runtime().run(shop, Toolbox(), None).start(["Hello"])))[-1]
-    run = Runtime().run(shop, Toolbox(), None)
+    alone = (await all_of(Runtime().run(shop, tools, None).start(["Hello"])))[-1]
+    run = Runtime().run(shop, tools, None)
     await all_of(run.start([REFUND]))
 
-    second = (await all_of(Runtime().run(shop, Toolbox(), run.history).start(["Hello"])))[-1]
+    second = (await all_of(Runtime().run(shop, tools, run.history).start(["Hello"])))[-1]
 
     assert isinstance(alone, Finished)
     assert isinstance(second, Finished)
