@@ -115,6 +115,7 @@ async def test_a_database_that_is_away_stops_no_other_check(tmp_path: Path) -> N
     assert "s3cret" not in said
 
 
+@pytest.mark.long
 async def test_a_database_that_does_not_answer_is_waited_for_five_seconds(postgres: str, template: str) -> None:
     with scratch(postgres, template=template) as url:
         parsed = make_url(url)
@@ -237,6 +238,7 @@ async def test_each_channel_is_asked_and_none_of_its_secrets_is_told(tmp_path: P
     assert "s3cret" not in said
 
 
+@pytest.mark.long
 async def test_a_channel_that_does_not_answer_is_waited_for_five_seconds(tmp_path: Path) -> None:
     taken = asyncio.Event()
 

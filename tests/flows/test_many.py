@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from gateway.events import Identity, Proof, Verdict
 from tests.helpers.clock import Clock
 from tests.helpers.process import until
@@ -27,6 +29,7 @@ async def test_texts_sent_at_once_from_one_number_are_answered_in_the_order_they
         assert order in kept[i]
 
 
+@pytest.mark.long
 async def test_fifty_numbers_at_once_are_answered_in_parallel(town: Town) -> None:
     phones = [Phone(town, f"+1555100{number:04d}") for number in range(50)]
 

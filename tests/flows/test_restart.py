@@ -89,6 +89,7 @@ async def test_sigterm_ends_the_process_in_time_and_leaves_the_rest_for_the_next
     assert len(got) == 2
 
 
+@pytest.mark.long
 async def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> None:
     async with running(Gateway(tmp_path)):
         second = Gateway(tmp_path)

@@ -131,6 +131,7 @@ async def test_a_model_that_never_begins_is_given_up(then: str, talking: Talking
         assert failure(await say(line, "Hello")) == "ModelFailed: openai sent no token for 0.3 s"
 
 
+@pytest.mark.long
 async def test_a_model_that_falls_silent_is_given_up(talking: Talking, endpoint: StandIn) -> None:
     endpoint.script = [Says(("Well",), then="silence")]
 
@@ -159,6 +160,7 @@ async def test_a_turn_that_is_stopped_hangs_up_on_the_endpoint(
         assert reply(await say(line, "Hello")) == "Hello."
 
 
+@pytest.mark.long
 async def test_a_model_that_never_ends_is_given_up(talking: Talking, endpoint: StandIn) -> None:
     endpoint.script = [Says(("Well",), then="breathes")]
 

@@ -70,6 +70,7 @@ class Outage:
 # --- few connections ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_thirty_turns_at_once_get_by_with_one_connection(settings: ServerSettings) -> None:
     seen: list[int] = []
     async with serving(small(settings)) as url, client_of(url) as client:
@@ -162,6 +163,7 @@ async def counting(line: AgentLine, words: int) -> None:
         pass
 
 
+@pytest.mark.long
 async def test_a_turn_outlasts_an_outage_of_five_seconds(settings: ServerSettings) -> None:
     async with serving(small(settings)) as url, client_of(url) as client:
         session_id = await client.open_session("support")
