@@ -61,6 +61,8 @@ async def _with_store(settings: "Settings", job: "Callable[[Store, Settings], Aw
     store = Store(settings.database_url, pool_size=2, through_pooler=bool(settings.database_direct_url))
     try:
         return await job(store, settings)
+    except BrokenPipeError:
+        raise  # nobody reads what we print any more; drivers have errors of their own
     except DATABASE_AWAY as error:
         why = str(getattr(error, "orig", None) or error or type(error).__name__).strip().splitlines()[0]
         raise DatabaseAway(f"DATABASE_URL: the database does not answer ({why}); try again") from error

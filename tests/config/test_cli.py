@@ -194,3 +194,16 @@ def test_migrate_makes_the_database_and_twice_is_safe(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "the database is at revision 0003\n"
     assert (tmp_path / "var/gateway.db").is_file()
+
+
+def test_who_reads_only_the_beginning_is_not_told_of_a_broken_database(tmp_path: Path) -> None:
+    gateway(tmp_path, "migrate")
+    unread, written = os.pipe()
+    os.close(unread)
+    try:
+        done = gateway(tmp_path, "pause", stdout=written)
+    finally:
+        os.close(written)
+
+    assert done.stderr == ""
+    assert "everything" in gateway(tmp_path, "pause", "--list").stdout

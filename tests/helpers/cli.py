@@ -14,14 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 Done = subprocess.CompletedProcess[str]
 
 
-def gateway(folder: Path, *words: str, **variables: str) -> Done:
+def gateway(folder: Path, *words: str, stdout: int = subprocess.PIPE, **variables: str) -> Done:
     """`gateway WORDS` in a folder, with nothing in the environment but these variables."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "config", *words],
         cwd=folder,
         env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", **variables},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
