@@ -16,8 +16,8 @@ def table(model: type[SQLModel]) -> Table:
 
 
 def among(column: Any, *words: str) -> ColumnElement[bool]:
-    """The column is one of these words of ours, in the statement's own text: no planner takes an index of some rows
-    alone for a parameter.
+    """The column is one of these words of ours, in the statement's own text: bound words make SQLite slow to plan, and
+    no planner can rely on an index of some rows alone for them.
     """
     found: ColumnElement[bool] = col(column).in_([literal_column(f"'{word}'") for word in words])
     return found if len(words) > 1 else col(column) == literal_column(f"'{words[0]}'")
