@@ -113,3 +113,13 @@ async def _jobs(core: Core) -> int:
         return (await (await db.connection()).execute(question)).scalar_one()
 
     return int(await core.store.read(count))
+
+
+async def test_what_waits_in_a_lane_is_done_in_one_go(start: Start) -> None:
+    core = await start(at_work=False)
+    for number in range(3):
+        await core.receives(ALICE, f"kites {number}")
+
+    await core.drain()
+
+    assert [row["status"] for row in await core.rows("inbox")] == ["done"] * 3
