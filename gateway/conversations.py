@@ -14,7 +14,7 @@ from gateway.events import ApprovalExpired, DecisionGiven, Interrupted, MessageR
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Engine
 from gateway.retry import pause
-from gateway.store import Store, Tx, arrivals, lanes
+from gateway.store import Store, Tx, arrivals, handoffs, lanes
 from gateway.store.lanes import Ahead, Lane
 from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import ConversationRow, InboxRow
@@ -124,9 +124,12 @@ class Conversations:
             if standing.held_by is None:
                 return
             await arrivals.mark_held(tx, lane.conversation_id)
+            conversation = await lanes.conversation(tx.db, lane.conversation_id)
             text = self._words.held if standing.pause_id is None else self._words.paused
             key = f"held:{lane.conversation_id}:{standing.held_by}"
-            conversation = await lanes.conversation(tx.db, lane.conversation_id)
+            if standing.held_by == "human":
+                since = await handoffs.since(tx.db, lane.conversation_id)
+                text, key = self._words.with_a_person, f"{key}:{since and since.isoformat()}"
             await self._say(tx, conversation, text, key=key)
 
         await self._store.write(deed)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway import audit, context
+from gateway import audit, codes, context
 from gateway.errors import KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import Outbound, Receipt, Say, ShowOutcome, outbounds
+from gateway.events import AskApproval, Outbound, Receipt, Remind, Say, ShowOutcome, outbounds
 from gateway.outbox import Outbox
 from gateway.ports import Channel, Clock, Pace
 from gateway.retry import pause
@@ -60,13 +60,16 @@ class Delivery:
         words: Words,
         *,
         late_after: timedelta,
+        key: str = "",
     ) -> None:
+        """`key` makes the codes that are sent."""
         self._store = store
         self._outbox = outbox
         self._channels = channels
         self._clock = clock
         self._words = words
         self._late_after = late_after
+        self._key = key
         self._holders: set[str] = set()
         self._slots = {name: asyncio.Semaphore(SENDS) for name in channels}
 
@@ -180,11 +183,11 @@ class Delivery:
         if result.receipt is not None:
             values |= {"provider_id": result.receipt.provider_id, "segments": result.receipt.segments, "sent_at": now}
         if not await sendings.end(tx, row, **values, unsure=row.unsure + result.unsure):
-            log.warning("message %s was taken over by another process", row.id)
+            log.warning("message %s was taken over by another process, or erased", row.id)
+            await leases.drop(tx, f"out:{lane}", holder, now)
             return None
         if result.receipt is not None and row.kind == "ask":
-            where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.approval_id}
-            await audit.note(tx, "shown", now, **where, channel=row.channel, receipt=result.receipt.provider_id)
+            await audit.shown(tx, row, result.receipt, now)
         if result.status == "failed":
             await self._outbox.undelivered(tx, row, result.error or "")
         if result.alarm:
@@ -230,12 +233,15 @@ class Delivery:
         message = outbounds.validate_json(row.payload)
         ref = f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}"
         message = replace(message, ref=ref, queued_at=min(row.created_at, row.about_at or row.created_at))
-        if not isinstance(message, ShowOutcome):
+        if isinstance(message, AskApproval | Remind) and message.code_n:
+            code = codes.code(self._key, message.approval.id, message.code_for, message.code_n)
+            message = replace(message, code=code)
+        if not isinstance(message, ShowOutcome | Remind):
             return message
         shown = await self._store.read(lambda db: sendings.get(db, row.changes_id or 0))
-        if shown is None or shown.provider_id is None:
-            return None
-        return replace(message, receipt=Receipt(provider_id=shown.provider_id))
+        receipt = None if shown is None or shown.provider_id is None else Receipt(provider_id=shown.provider_id)
+        # A reminder of what never went out stands for it; there is nothing that an outcome could change.
+        return None if receipt is None and isinstance(message, ShowOutcome) else replace(message, receipt=receipt)
 
     async def _send(self, channel: Channel, message: Outbound) -> Result:
         return Result("sent", receipt=await channel.send(message))

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway import audit
 from gateway.approvals import Approvals
-from gateway.events import MessageReceived, Replied, Say, ThreadRef, TurnFailed, lane_events
+from gateway.events import ApprovalAsked, MessageReceived, Replied, Say, ThreadRef, TurnFailed, lane_events
 from gateway.exchange import NotTaken, Outcome
 from gateway.listening import Asked
 from gateway.outbox import Outbox
@@ -37,14 +37,16 @@ class Endings:
         answered: Sequence[ApprovalRow] = (),
         *,
         heard_at: datetime | None = None,
+        replaces: str = "",
     ) -> None:
         """The turn's reply, failure or requests, in the transaction that finishes its event. Raises `LaneLost`.
 
-        `answered`: the requests that the session took an answer to; `heard_at`: when its first word came.
+        `answered`: the requests that the session took an answer to; `heard_at`: when its first word came;
+        `replaces`: the message that shows the reply's beginning.
         """
         if isinstance(outcome, Replied) and not outcome.text.strip():
             outcome = TurnFailed(message_id=outcome.message_id, error="the agent's reply was empty")
-        await self._store.write(lambda tx: self._keep(tx, lane, row, turn, outcome, answered, heard_at))
+        await self._store.write(lambda tx: self._keep(tx, lane, row, turn, outcome, answered, heard_at, replaces))
 
     async def _keep(
         self,
@@ -55,8 +57,10 @@ class Endings:
         outcome: Outcome,
         answered: Sequence[ApprovalRow],
         heard_at: datetime | None,
+        replaces: str,
     ) -> None:
-        now, about_at = self._clock(), row.sent_at or row.received_at
+        now = self._clock()
+        how: dict[str, Any] = {"about_at": row.sent_at or row.received_at, "replaces": replaces}
         parked = isinstance(outcome, Asked)
         values: dict[str, Any] = {"parked_turn_id": turn.id if parked else None, "last_message_at": now}
         await lanes.hold(tx, lane, **values)
@@ -64,19 +68,29 @@ class Endings:
         conversation = await lanes.conversation(tx.db, lane.conversation_id)
         if answered:
             await self._approvals.applied(tx, answered)
-        end: dict[str, Any] = {"first_delta_at": turn.first_delta_at or heard_at, "ended_at": now}
+        end: dict[str, Any] = {"first_delta_at": turn.first_delta_at or heard_at, "ended_at": now, "live_handle": None}
         match outcome:
             case Replied():
                 said = {"reply_message_id": outcome.message_id, "tokens": outcome.tokens}
                 await turns.end(tx, turn.id, state="done", posted=True, **end, **said)
-                await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}", about_at=about_at)
+                if conversation.mode == "human":
+                    draft = (
+                        f"conversation {conversation.id} is with a person; the agent would have said: {outcome.text}"
+                    )
+                    key = f"draft:{turn.id}"
+                    await self._outbox.tell_operations(tx, draft, key=key, conversation_id=conversation.id)
+                else:
+                    await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}", **how)
             case TurnFailed() | NotTaken():
                 log.warning("turn %s failed", turn.id)
-                await self._failed(tx, lane, conversation, turn, outcome, end, about_at)
+                await self._failed(tx, lane, conversation, turn, outcome, end, how)
             case Asked():
                 end = {"first_delta_at": end["first_delta_at"], "tries": 0}  # those of going on are counted anew
                 await turns.end(tx, turn.id, state="parked", posted=True, **end)
-                await self._open(tx, conversation, turn, outcome)
+                await self._open(tx, conversation, turn, outcome, replaces)
+        if answered and not parked:
+            reply = outcome.text if isinstance(outcome, Replied) else None
+            await audit.finished(tx, await requests.of_turn(tx.db, turn.id), now, reply=reply)
 
     async def _failed(
         self,
@@ -86,18 +100,20 @@ class Endings:
         turn: TurnRow,
         outcome: TurnFailed | NotTaken,
         end: dict[str, Any],
-        about_at: datetime,
+        how: dict[str, Any],
     ) -> None:
         posted, agent = isinstance(outcome, TurnFailed), conversation.agent
         if isinstance(outcome, TurnFailed):
             end |= {"reply_message_id": outcome.message_id or None}  # whatever comes under it is known
         await turns.end(tx, turn.id, state="failed", posted=posted, error=outcome.error, **end)
         sentence, cause, what = self._words.failed, "turn-failed", f"a turn of agent {agent} failed"
-        if isinstance(outcome, TurnFailed) and outcome.reauthorize:
+        if isinstance(outcome, TurnFailed) and (outcome.reauthorize or outcome.unanswerable):
             # The session waits for something that nobody here can give it.
             await lanes.hold(tx, lane, session_id=None)
-            sentence, cause, what = self._words.cut_off, f"reauthorize:{agent}", f"agent {agent}: {outcome.error}"
-        await self._say(tx, conversation, sentence, key=f"reply:{turn.id}", about_at=about_at)
+            sentence = self._words.cut_off if outcome.reauthorize else self._words.failed
+            cause = f"{'reauthorize' if outcome.reauthorize else 'unanswerable'}:{agent}"
+            what = f"agent {agent}: {outcome.error}"
+        await self._say(tx, conversation, sentence, key=f"reply:{turn.id}", **how)
         await self._outbox.alert(tx, cause, what)
 
     async def left(self, tx: Tx, session_id: str, why: str) -> None:
@@ -108,14 +124,27 @@ class Endings:
     async def not_yet_applied(self, tx: Tx, approval_id: str, why: str) -> None:
         await self._approvals.not_yet_applied(tx, approval_id, why)
 
-    async def _open(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Asked) -> None:
-        event, told = await self._event_of(tx, turn), False
-        for request in asked.requests:
-            who: dict[str, Any] = {"requester": event.sender, "message": event.text, "turn_id": turn.id}
-            told |= await self._approvals.open(tx, request, conversation, session_id=turn.session_id, **who)
-        if not told:  # nobody can be asked: the agent hears so at once, and answers
+    async def adopt(self, tx: Tx, turn_id: int, asked: Sequence[ApprovalAsked]) -> None:
+        """Requests of a parked turn that nobody here knew of: kept and shown like the others. Twice is once."""
+        turn = await turns.get(tx.db, turn_id)
+        conversation = await lanes.lock(tx, turn.conversation_id)
+        if conversation.parked_turn_id == turn.id:
+            await self._ask(tx, conversation, turn, asked)
+
+    async def _ask(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Sequence[ApprovalAsked]) -> bool:
+        event = await self._event_of(tx, turn)
+        who: dict[str, Any] = {"requester": event.sender, "message": event.text, "turn_id": turn.id}
+        return await self._approvals.open(tx, asked, conversation, session_id=turn.session_id, **who)
+
+    async def _open(self, tx: Tx, conversation: ConversationRow, turn: TurnRow, asked: Asked, replaces: str) -> None:
+        if not await self._ask(
+            tx, conversation, turn, asked.requests
+        ):  # nobody can be asked: the agent hears so at once, and answers
             return
-        await self._say(tx, conversation, self._words.asked, key=f"asked:{turn.id}:{asked.requests[0].message_id}")
+        if replaces:
+            await turns.shown(tx, turn.id, None)  # what follows the decision is a message of its own
+        key = f"asked:{turn.id}:{asked.requests[0].message_id}"
+        await self._say(tx, conversation, self._words.asked, key=key, replaces=replaces)
 
     async def _event_of(self, tx: Tx, turn: TurnRow) -> MessageReceived:
         row = await arrivals.event(tx.db, turn.inbox_id)
@@ -134,15 +163,16 @@ class Endings:
     async def _give_up(self, tx: Tx, lane: Lane, row: InboxRow, why: str, approval_id: str | None) -> None:
         conversation = await lanes.conversation(tx.db, lane.conversation_id)
         turn = await self._turn_of(tx, row, approval_id)
+        replaces = (turn and turn.live_handle) or ""
         values: dict[str, Any] = {} if turn is None else {"session_id": None}
         if turn is not None and conversation.parked_turn_id == turn.id:
             values["parked_turn_id"] = None
         await lanes.hold(tx, lane, **values)
         await arrivals.finish(tx, row.id, self._clock(), status="dead", error=why)
         if turn is not None and turn.state != "done":
-            await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock())
+            await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock(), live_handle=None)
             await self._approvals.abandon(tx, turn.id, why)
-        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}")
+        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}", replaces=replaces)
         await self._outbox.alert(tx, "dead-letter", f"event {row.id} was set aside: {why}")
 
     async def _turn_of(self, tx: Tx, row: InboxRow, approval_id: str | None) -> TurnRow | None:
@@ -188,8 +218,15 @@ class Endings:
         await self._store.write(deed)
 
     async def _say(
-        self, tx: Tx, conversation: ConversationRow, text: str, *, key: str, about_at: datetime | None = None
+        self,
+        tx: Tx,
+        conversation: ConversationRow,
+        text: str,
+        *,
+        key: str,
+        about_at: datetime | None = None,
+        replaces: str = "",
     ) -> None:
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
         where: dict[str, Any] = {"conversation_id": conversation.id, "about_at": about_at}
-        await self._outbox.add(tx, Say(to=to, text=text), key=key, **where)
+        await self._outbox.add(tx, Say(to=to, text=text, replaces=replaces), key=key, **where)

@@ -3,12 +3,49 @@
 No behaviour and no I/O. A new need is a new field or a new class, never a dictionary of extras.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
+
+from gateway.agent_events import (
+    AgentEvent as AgentEvent,
+)
+from gateway.agent_events import (
+    AgentStatus as AgentStatus,
+)
+from gateway.agent_events import (
+    Answer as Answer,
+)
+from gateway.agent_events import (
+    ApprovalAsked as ApprovalAsked,
+)
+from gateway.agent_events import (
+    Confirm as Confirm,
+)
+from gateway.agent_events import (
+    Delta as Delta,
+)
+from gateway.agent_events import (
+    Deny as Deny,
+)
+from gateway.agent_events import (
+    HistoryEntry as HistoryEntry,
+)
+from gateway.agent_events import (
+    Replied as Replied,
+)
+from gateway.agent_events import (
+    StatusChanged as StatusChanged,
+)
+from gateway.agent_events import (
+    TurnFailed as TurnFailed,
+)
+from gateway.agent_events import (
+    UserPosted as UserPosted,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +66,7 @@ class Proof(StrEnum):
     NONE = "none"  #: only claimed, such as a mail's From line
     CARRIER = "carrier"  #: the phone network's word; caller ids can be forged
     PLATFORM = "platform"  #: signed in at the platform that signed the request
+    TOKEN = "token"  # noqa: S105 - a word, not a token: they showed their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +191,16 @@ class ApprovalView:
     decided_by: str = ""
     decided_at: datetime | None = None
     reason: str = ""
+    votes: tuple[str, ...] = ()  #: who has approved it as it stands now
+    can_edit: bool = False
+    input_schema: dict[str, Any] | None = None  #: the tool's; only in what somebody reads, never in what is sent
+    destructive: bool = False  #: ask once more before approving
+    approve_unseen: bool = False  #: the policy lets it be approved though not all of it was shown
+    hidden: tuple[str, ...] = ()  #: arguments whose values only the whole request shows
+    difference: tuple[str, ...] = ()  #: what was changed since the agent asked, a line each
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+    held_at: datetime | None = None  #: nobody decided in time, and the request stays open
     applied: bool = False  #: the agent took the answer and the turn went on
     trouble: str = ""  #: why the answer never reached the agent
     waiting: str = ""  #: why the answer has not reached the agent yet; it is tried again
@@ -176,6 +224,7 @@ class Say:
     kind: Literal["say"] = "say"
     to: ThreadRef
     text: str
+    replaces: str = ""  #: the handle of `LiveReplies` whose message this ends; empty: a message of its own
     ref: str = ""  #: our own id of this message, stable over retries; filled in by the outbox
     queued_at: datetime | None = None  #: no attempt is older; filled in by the outbox
 
@@ -187,6 +236,24 @@ class AskApproval:
     kind: Literal["ask"] = "ask"
     to: ThreadRef
     approval: ApprovalView
+    code_for: str = ""  #: whose code it carries; empty on a surface that decides by buttons
+    code_n: int = 0
+    code: str = ""  #: filled in right before the send, and nowhere kept
+    ref: str = ""
+    queued_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remind:
+    """Draw attention to what `AskApproval` showed; `receipt` names it, where it was, and is filled in by the outbox."""
+
+    kind: Literal["reminder"] = "reminder"
+    to: ThreadRef
+    approval: ApprovalView
+    code_for: str = ""
+    code_n: int = 0
+    code: str = ""
+    receipt: Receipt | None = None
     ref: str = ""
     queued_at: datetime | None = None
 
@@ -203,91 +270,7 @@ class ShowOutcome:
     queued_at: datetime | None = None
 
 
-Outbound = Say | AskApproval | ShowOutcome
+Outbound = Say | AskApproval | Remind | ShowOutcome
 
 lane_events: TypeAdapter[LaneEvent] = TypeAdapter(Annotated[LaneEvent, Field(discriminator="kind")])
 outbounds: TypeAdapter[Outbound] = TypeAdapter(Annotated[Outbound, Field(discriminator="kind")])
-
-
-# --- the agent's side --------------------------------------------------------------------------------------
-
-
-class AgentStatus(StrEnum):
-    """What the platform says a session is doing (`participant_status`)."""
-
-    IDLE = "Idle"
-    PROCESSING = "Processing"
-    AWAITING_APPROVAL = "AwaitingApproval"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
-    """A piece of the reply. For live display only; the truth is `Replied`."""
-
-    message_id: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replied:
-    """The turn's whole reply."""
-
-    message_id: str
-    text: str
-    tokens: int = 0  #: what the turn used, in and out, where the platform says
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalAsked:
-    """The agent wants to run one tool call. `message_id` names the request when it is answered."""
-
-    message_id: str
-    tool_call_id: str
-    tool_id: str
-    tool_name: str
-    arguments: dict[str, Any] | None
-    open: bool = True  #: in a history: still unanswered
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChanged:
-    status: AgentStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnFailed:
-    """The turn ended without a reply. `error` is for logs, never for a customer."""
-
-    message_id: str
-    error: str
-    resumable: bool = False  #: the platform was stopped before any tool ran: the same post, under its key, runs again
-    reauthorize: bool = False  #: a person must renew an integration at the platform; nothing on the line can answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserPosted:
-    """In a history only: what a user posted."""
-
-    message_id: str
-    text: str
-
-
-AgentEvent = Delta | Replied | ApprovalAsked | StatusChanged | TurnFailed
-HistoryEntry = UserPosted | Replied | ApprovalAsked | TurnFailed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm:
-    """Run it, with exactly these arguments (empty: as proposed)."""
-
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deny:
-    """Do not run it. A reason beginning with `UNANSWERED:` says that nobody decided."""
-
-    reason: str
-
-
-Answer = Confirm | Deny

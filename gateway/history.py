@@ -12,7 +12,8 @@ class Post:
     """What a turn puts into the session. `alike` is how often this text stands in its history already.
 
     `known`: ids of messages that belong to earlier turns, or are dealt with. `abandoned`: the turn before was given up
-    while the platform may still have been at work on it.
+    while the platform may still have been at work on it; `doubtful`: its text and how often that stood there before it,
+    where it may never have been posted, or may yet arrive.
     """
 
     text: str
@@ -21,19 +22,33 @@ class Post:
     first_try: bool
     known: frozenset[str] = frozenset()
     abandoned: bool = False
+    doubtful: tuple[str, int] | None = None
 
 
 def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryEntry] | None:
     """What followed this post, up to the next one. None: the session never got it.
 
-    The same words may have been posted before, so it is the count that tells, not their mere presence.
+    The same words may have been posted before, so it is the count that tells, not their mere presence: `history` is the
+    whole of it, from the session's beginning.
     """
-    same = [i for i, entry in enumerate(history) if isinstance(entry, UserPosted) and entry.text == what.text]
+    same = _places(history, what.text)
     if len(same) <= what.alike:
         return None
     rest = history[same[what.alike] + 1 :]
     following = next((i for i, entry in enumerate(rest) if isinstance(entry, UserPosted)), len(rest))
     return rest[:following]
+
+
+def may_yet_come(history: Sequence[HistoryEntry], what: Post) -> bool:
+    """Was a turn given up before this one whose post is not there? On its way, it would take this one's place."""
+    if what.doubtful is None:
+        return False
+    text, before = what.doubtful
+    return len(_places(history, text)) <= before
+
+
+def _places(history: Sequence[HistoryEntry], text: str) -> list[int]:
+    return [i for i, entry in enumerate(history) if isinstance(entry, UserPosted) and entry.text == text]
 
 
 def ended(since: Sequence[HistoryEntry], known: Collection[str] = ()) -> Replied | TurnFailed | None:

@@ -7,11 +7,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from gateway.by_words import ByWords
 from gateway.events import DeliveryReported, MessageReceived, lane_events
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
-from gateway.store import Store, Tx, arrivals, lanes
+from gateway.store import Store, Tx, arrivals, erasing, lanes
 from gateway.store.columns import storable
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,21 @@ CUT = "\n[cut here: the message was too long]"
 
 
 class Inbox:
-    def __init__(self, store: Store, engine: Engine, outbox: Outbox, policy: Policy, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        outbox: Outbox,
+        policy: Policy,
+        clock: Clock,
+        by_words: ByWords | None = None,
+    ) -> None:
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._policy = policy
         self._clock = clock
+        self._by_words = by_words
 
     async def add(self, event: MessageReceived) -> Added:
         event = _clean(event)
@@ -46,12 +56,20 @@ class Inbox:
             "payload": lane_events.dump_json(event).decode(),
             "now": now,
         }
+        if self._by_words is not None and await self._by_words.concerns(tx.db, event):
+            # Kept first: the same words delivered twice decide once.
+            if not await arrivals.keep_unrouted(tx, **{**kept, "kind": "verdict", "status": "verdict"}):
+                return Added.DUPLICATE
+            await self._by_words.take(tx, event)
+            return Added.KEPT
         route = self._policy.route_for(event)
         if route is None:
             return await self._unrouted(tx, event, kept)
         place = await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
         if place is None and not event.addressed:
             return Added.IGNORED
+        if place is None and await erasing.known(tx.db, kept["event_key"], kept["message_key"]):
+            return Added.DUPLICATE  # of an erased conversation, for which no new one is opened
         if place is None:
             await lanes.open_thread(tx, event.thread, route.agent, now)
             place = await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)

@@ -6,16 +6,25 @@ when nothing came for a while, when what came makes no sense, and before a turn 
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateway import history
 from gateway.errors import AgentRefused, AgentUnavailable
-from gateway.events import AgentEvent, AgentStatus, ApprovalAsked, Delta, Replied, StatusChanged, TurnFailed
+from gateway.events import AgentEvent, AgentStatus, ApprovalAsked, Delta, Deny, Replied, StatusChanged, TurnFailed
 from gateway.history import Post
 from gateway.ports import AgentLine
 
 log = logging.getLogger(__name__)
+
+NO_LONGER_KNOWN = Deny(reason="UNANSWERED: this request is no longer known")
+
+Hear = Callable[[Delta], None]
+"""Takes a piece of the reply, and returns at once."""
+
+
+def unheard(delta: Delta) -> None:
+    """For a reply that is not shown while it is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +58,12 @@ class Listening:
         known: Collection[str] = (),
         in_the_middle: bool = False,
         working: bool = False,
+        hear: Hear = unheard,
     ) -> None:
         """`asked` is open already; what is `known`, here or of the post, is not heard once more.
 
         `in_the_middle`: the turn's own Processing may have come before we listened; `working`: it has.
+        `hear` is given the reply's pieces: only of use where they are heard from the first one on.
         """
         self._line = line
         self._what = what
@@ -61,6 +72,8 @@ class Listening:
         self._known = frozenset(known) | what.known
         self._may_be_anothers = what.abandoned and not in_the_middle
         self._working = working
+        self._hear_piece = hear
+        self._withdrawn = False  # a request of the turn before: what follows, up to an Idle, is that turn's
         self._idle = False  # since it worked
         self._looked_since = False
         self._look = False  # at the history, at once
@@ -86,6 +99,9 @@ class Listening:
             async with asyncio.timeout(most_s) as silence:
                 async for event in self._line.events():
                     silence.reschedule(loop.time() + most_s)
+                    if isinstance(event, ApprovalAsked) and self._may_be_anothers and self._is_new(event.message_id):
+                        await self._withdraw(event)
+                        continue
                     ended = self._take(event)
                     if ended is not None or self._look:
                         self._look = False
@@ -93,6 +109,14 @@ class Listening:
         except TimeoutError:
             return None
         raise AgentUnavailable("the line to the agent ended")
+
+    async def _withdraw(self, asked: ApprovalAsked) -> None:
+        """A turn that was given up still asks: it must not keep this one waiting, nor pass for it."""
+        try:
+            await self._line.answer(asked.message_id, NO_LONGER_KNOWN)
+        except AgentRefused as error:
+            log.warning("a request of a turn that was given up cannot be withdrawn: %s", error)
+        self._withdrawn = True
 
     def _take(self, event: AgentEvent) -> Ended | None:
         # An Idle before this turn's Processing belongs to the turn before it.
@@ -103,10 +127,13 @@ class Listening:
                 self._asked[event.message_id] = event
             case Delta() if not self._may_be_anothers and self._is_new(event.message_id):
                 self._speaking = event.message_id
+                self._hear_piece(event)
             case StatusChanged(status=AgentStatus.AWAITING_APPROVAL):
                 self._look = self._working and not self._asked
                 return Asked(tuple(self._asked.values())) if self._asked else None
-            case StatusChanged(status=AgentStatus.PROCESSING):
+            case StatusChanged(status=AgentStatus.IDLE) if self._withdrawn:
+                self._withdrawn = False
+            case StatusChanged(status=AgentStatus.PROCESSING) if not self._withdrawn:
                 self._working, self._may_be_anothers = True, False
                 self._idle = self._looked_since = False
             case StatusChanged(status=AgentStatus.IDLE) if self._working and not self._idle:

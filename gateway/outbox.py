@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
+from gateway import audit
 from gateway.events import Delivery, DeliveryReported, Outbound, Say, ShowOutcome, ThreadRef, outbounds
 from gateway.ports import Channel, Clock, Engine
 from gateway.store import Store, Tx, sendings
@@ -77,9 +78,16 @@ class Outbox:
             await self.add(tx, Say(to=to, text=f"Gatehouse: {text}"), key=key)
         log.warning("alert %s: %s", cause, text)
 
+    async def tell_operations(self, tx: Tx, text: str, *, key: str, conversation_id: int) -> None:
+        """Once, to every place of the alerts; the text may hold words of the conversation, and is not logged."""
+        for to in self._alerts:
+            unique = f"alert:{key}:{to.channel}:{to.account}:{to.key}"
+            await self.add(tx, Say(to=to, text=f"Gatehouse: {text}"), key=unique, conversation_id=conversation_id)
+
     async def undelivered(self, tx: Tx, row: OutboxRow, why: str) -> None:
         """A message will not arrive: it is set aside, and operations hear of it unless it was an alert itself."""
         log.error("message %s on %s was not sent: %s", row.id, row.channel, why)
+        await audit.reported(tx, row, "undelivered", self._clock())
         if not row.dedupe_key.startswith("alert:"):
             await self.alert(tx, f"undelivered:{row.channel}", f"message {row.id} on {row.channel} was not sent: {why}")
 
@@ -108,4 +116,6 @@ class Outbox:
         await sendings.forget_early(tx, channel, provider_id)
         if row is not None and status == "failed":
             await self.undelivered(tx, row, f"the carrier gave up: {error}")
+        elif row is not None and status == "delivered":
+            await audit.reported(tx, row, "delivered", self._clock())
         return True

@@ -3,29 +3,43 @@
 Protocols only. A member is here because the core must choose; how a thing looks is an adapter's `render.py`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
+from gateway.doors import (
+    Added as Added,
+)
+from gateway.doors import (
+    ApprovalsDoor as ApprovalsDoor,
+)
+from gateway.doors import (
+    Decision as Decision,
+)
+from gateway.doors import (
+    Door as Door,
+)
+from gateway.doors import (
+    InboxDoor as InboxDoor,
+)
+from gateway.doors import (
+    Result as Result,
+)
 from gateway.events import (
     AgentEvent,
     AgentStatus,
     Answer,
     ApprovalView,
-    DeliveryReported,
     HistoryEntry,
-    Identity,
     MediaRef,
     MessageReceived,
     Outbound,
     Receipt,
     ThreadRef,
-    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -51,58 +65,6 @@ class Blob:
     name: str = ""
 
 
-# --- what an adapter may do with the core ------------------------------------------------------------------
-
-
-class Added(StrEnum):
-    """What became of an event at the inbox; whichever it is, the platform is told 200."""
-
-    KEPT = "kept"
-    DUPLICATE = "duplicate"
-    NO_ROUTE = "no_route"  #: recorded, answered with nothing
-    IGNORED = "ignored"  #: not addressed to us: nothing kept
-
-
-class InboxDoor(Protocol):
-    async def add(self, event: MessageReceived) -> Added:
-        """Keep the event. When this returns it is on disk; when it raises, nothing was kept. Twice is safe."""
-
-    async def report(self, report: DeliveryReported) -> None:
-        """Note what a carrier said of a message. States never move backwards; twice is safe."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The answer to somebody who tried to decide. `approval` is None unless they may see the request."""
-
-    result: Literal["decided", "already", "not_allowed", "unknown", "changed", "reason_required", "paused"]
-    approval: ApprovalView | None = None
-
-
-class ApprovalsDoor(Protocol):
-    async def read(self, approval_id: str, who: Identity) -> Decision:
-        """What `who` may see of a request; changes nothing. `decided` here means: it is open and theirs to decide."""
-
-    async def decide(
-        self,
-        approval_id: str,
-        who: Identity,
-        verdict: Verdict,
-        *,
-        reason: str = "",
-        digest: str = "",
-        via: str,
-    ) -> Decision:
-        """Decide once, in one transaction. `digest`, when given, must match the request. Twice is safe."""
-
-
-class Door(Protocol):
-    @property
-    def inbox(self) -> InboxDoor: ...
-    @property
-    def approvals(self) -> ApprovalsDoor: ...
-
-
 # --- what the core needs from a channel --------------------------------------------------------------------
 
 
@@ -125,6 +87,13 @@ class Missed:
 class Channel(Protocol):
     @property
     def name(self) -> str: ...
+
+    @property
+    def by_code(self) -> bool:
+        """Requests are decided here by a word and a code, for there are no buttons."""
+
+    def shows_whole(self, approval: ApprovalView) -> bool:
+        """Can it be shown here with nothing cut off? Else nobody approves here without opening the whole. Pure."""
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         """Its HTTP endpoints: verify, translate, hand to the door, answer the platform."""
@@ -155,6 +124,27 @@ class Channel(Protocol):
     async def aclose(self) -> None: ...
 
 
+@runtime_checkable
+class Groups(Protocol):
+    """A channel that knows groups of people."""
+
+    async def members(self, group: str) -> Collection[str]:
+        """Addresses as approvers are written, without the channel. Raises when it cannot be said."""
+
+
+class LiveReplies(Protocol):
+    """For a channel that can show a reply growing. What it shows is ended by a `Say` that `replaces` the handle.
+
+    Both raise `TryLater` or `WillNeverArrive`; the showing ends then, and the turn goes on.
+    """
+
+    async def open(self, to: ThreadRef, text: str) -> str | None:
+        """Show the beginning of a reply; the handle of the message that does. None: not here, or not now."""
+
+    async def grow(self, to: ThreadRef, handle: str, text: str) -> None:
+        """Show more: `text` is all there is so far. It may be skipped where the carrier bears no more."""
+
+
 # --- what the core needs from the agent platform -----------------------------------------------------------
 
 
@@ -179,7 +169,7 @@ class AgentLine(Protocol):
         """
 
     async def history(self) -> Sequence[HistoryEntry]:
-        """The session's messages, oldest first."""
+        """The session's messages, oldest first, and all of them: equal ones are counted."""
 
     def events(self) -> AsyncIterator[AgentEvent]:
         """Everything that has come since we attached, then what comes. Never ends by itself."""
@@ -193,6 +183,18 @@ class AgentPlatform(Protocol):
         """Connect to a session, from any process; a line it kept from the last time will do.
 
         Raises `AgentUnavailable`, `SessionGone` or `AgentRefused`.
+        """
+
+    async def erase(self, session_id: str) -> bool:
+        """Forget a session and all that was said in it, ending what runs there; one it does not know will do.
+
+        False: the platform offers no deletion. Raises `AgentUnavailable` or `AgentRefused`. Twice is safe.
+        """
+
+    async def input_schema(self, agent: str, tool: str) -> dict[str, Any] | None:
+        """JSON Schema of what a person may change in a call of the tool: its arguments, without those that are fixed.
+
+        None: the platform does not tell, or not within a few seconds. Raises nothing.
         """
 
     async def check(self) -> Sequence[Finding]: ...

@@ -18,7 +18,8 @@ def post_text(event: MessageReceived, transcript: str = "") -> str:
     if event.sender.name:
         who["name"] = event.sender.name
     words = " ".join(f'{word}="{_attribute(value)}"' for word, value in who.items())
-    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event)}"
+    # Without white space at its end: a platform may trim that, and by its text the post is found again in the history.
+    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event)}".rstrip()
 
 
 def harmless(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Twice a second: due timers, unsent messages, lanes nobody wakes. One runs it at a time, under a lease."""
+"""Twice a second: due timers, unsent messages, forgotten lanes, seals, retention. One at a time, under a lease."""
 
 import logging
 import uuid
@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from gateway.approvals import Approvals
 from gateway.outbox import Outbox
+from gateway.policy import Retention
 from gateway.ports import Clock, Engine
+from gateway.retaining import Retaining
+from gateway.sealing import Sealing
 from gateway.store import Store, Tx, arrivals, lanes, leases, marks, sendings, timers
 from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import TimerRow
-from gateway.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +31,20 @@ class Sweep:
         approvals: Approvals,
         outbox: Outbox,
         clock: Clock,
-        words: Words,
         *,
         late_after: timedelta,
+        heads: bool = False,
+        retention: Retention | None = None,
     ) -> None:
-        """`late_after`: a silence longer than this is remembered as a gap."""
+        """`late_after`: a silence longer than this is remembered as a gap; `heads`: post the audit's head each day."""
         self._store = store
         self._engine = engine
         self._approvals = approvals
         self._outbox = outbox
         self._clock = clock
-        self._words = words
         self._late_after = late_after
+        self._sealing = Sealing(store, outbox, clock, heads=heads)
+        self._retaining = Retaining(store, retention or Retention(), clock)
         self._holder = uuid.uuid4().hex
 
     async def sweep(self) -> None:
@@ -48,7 +52,8 @@ class Sweep:
         now = self._clock()
         if await self._store.write(lambda tx: leases.take(tx, "sweep", self._holder, now, now + LEASE)) is None:
             return
-        for part in (self._live, self._ring_due, self._approvals.expire_unreachable, self._wake_forgotten):
+        parts = (self._live, self._ring_due, self._approvals.look_around, self._wake_forgotten)
+        for part in (*parts, self._sealing.seal, self._sealing.post_head, self._retaining.purge):
             try:
                 await part()
             except DATABASE_AWAY:
@@ -99,10 +104,8 @@ class Sweep:
             await self._store.write(lambda tx: timers.put_off(tx, timer.id, later))
 
     async def _act(self, tx: Tx, timer: TimerRow) -> None:
-        match timer.kind:
-            case "expiry":
-                await self._approvals.expire(tx, timer.subject, self._words.unanswered)
-        await timers.finish(tx, timer.kind, timer.subject, self._clock())
+        if await self._approvals.ring(tx, timer.kind, timer.subject):
+            await timers.finish(tx, timer.kind, timer.subject, self._clock())
 
     async def _wake_forgotten(self) -> None:
         now = self._clock()

@@ -4,11 +4,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from gateway import audit, caps, exchange, transcript
+from gateway import audit, caps, exchange, joining, tool_schemas, transcript
 from gateway.endings import Endings
 from gateway.errors import Capped, GiveUp, SessionGone
 from gateway.events import (
@@ -20,7 +20,8 @@ from gateway.events import (
 from gateway.exchange import Outcome
 from gateway.first_word import FirstWord
 from gateway.history import Post
-from gateway.listening import Patience
+from gateway.listening import Asked, Patience
+from gateway.live import Live
 from gateway.policy import Policy
 from gateway.ports import AgentLine, AgentPlatform, Clock
 from gateway.redial import REDIAL, Redial, over_lines
@@ -34,6 +35,15 @@ log = logging.getLogger(__name__)
 CRASHES = 5  # of the process while it worked on one turn; then the event is set aside
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of a post, when its first word came, and the message that shows its beginning, if one does."""
+
+    outcome: Outcome
+    at: datetime | None
+    handle: str
+
+
 class Turns:
     def __init__(
         self,
@@ -42,6 +52,7 @@ class Turns:
         endings: Endings,
         policy: Policy,
         clock: Clock,
+        live: Live,
         *,
         stopping: asyncio.Event,
         slots: int = 50,
@@ -54,6 +65,7 @@ class Turns:
         self._endings = endings
         self._policy = policy
         self._clock = clock
+        self._live = live
         self._stopping = stopping
         self._redial = redial
         self._patience = patience
@@ -72,17 +84,27 @@ class Turns:
         turn = await self._store.read(lambda db: turns.for_event(db, row.id))
         # After a long wait nobody knows what a restored backup has forgotten: then the session's history tells.
         first_try = turn is None and self._clock() - row.received_at < self._policy.operations.late_after
+        if turn is None:
+            event = await self._together(lane, row, event)
         try:
             turn = await self._begin(lane, row, event) if turn is None else await self._again(lane, row, turn)
         except Capped as reached:
             await self._endings.capped(lane, row, str(reached))
             return
         try:
-            outcome, heard_at = await self._post(lane, turn, first_try)
+            heard = await self._post(lane, turn, first_try)
         except SessionGone as gone:
             turn = await self._in_new_session(lane, row, turn, event, str(gone))
-            outcome, heard_at = await self._post(lane, turn, first_try=True)
-        await self._endings.keep(lane, row, turn, outcome, heard_at=heard_at)
+            heard = await self._post(lane, turn, first_try=True)
+        outcome = await self._with_schemas(lane, heard.outcome)
+        await self._endings.keep(lane, row, turn, outcome, heard_at=heard.at, replaces=heard.handle)
+
+    async def _together(self, lane: Lane, row: InboxRow, event: MessageReceived) -> MessageReceived:
+        """With what its sender wrote after it, where it was held and the route wants that."""
+        route = self._policy.route_for(event)
+        if not row.held or route is None or route.held != "batch":
+            return event
+        return await self._store.write(lambda tx: joining.join(tx, lane, row, event, self._clock()))
 
     async def _begin(self, lane: Lane, row: InboxRow, event: MessageReceived) -> TurnRow:
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
@@ -154,28 +176,30 @@ class Turns:
     async def _transcript(self, lane: Lane, row: InboxRow) -> str:
         return await self._store.read(lambda db: transcript.before(db, lane.conversation_id, row.id))
 
-    async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> tuple[Outcome, datetime | None]:
-        what, heard = await self._what(turn, first_try), FirstWord(self._clock)
+    async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> Heard:
+        what, first_word = await self._what(turn, first_try), FirstWord(self._clock)
 
-        async def posted(line: AgentLine, again: bool) -> Outcome:
-            now = replace(what, first_try=what.first_try and not again)
-            return await exchange.post(heard.over(line), now, lambda: self._look(lane), self._patience)
+        async with self._live.showing(lane, turn) as showing:
 
-        return await self._over_lines(turn, posted), heard.at
+            async def posted(line: AgentLine, again: bool) -> Outcome:
+                line, now = first_word.over(line), replace(what, first_try=what.first_try and not again)
+                return await exchange.post(line, now, lambda: self._look(lane), self._patience, hear=showing.hear)
+
+            outcome = await self._over_lines(turn, posted)
+        return Heard(outcome, first_word.at, showing.handle)
 
     async def _over_lines(self, turn: TurnRow, talk: Callable[[AgentLine, bool], Awaitable[Outcome]]) -> Outcome:
         return await over_lines(lambda: self._platform.attach(turn.session_id), talk, self._redial, self._stopping)
 
     async def _what(self, turn: TurnRow, first_try: bool) -> Post:
         before = await self._store.read(lambda db: turns.before(db, turn))
-        return Post(
-            text=turn.posted_text,
-            key=_key(turn),
-            first_try=first_try,
-            alike=before.alike,
-            known=before.known,
-            abandoned=before.abandoned,
-        )
+        return post_of(turn, before, first_try=first_try)
+
+    async def _with_schemas(self, lane: Lane, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Asked):
+            return outcome
+        conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
+        return Asked(await tool_schemas.told(self._platform, conversation.agent, outcome.requests))
 
     async def _look(self, lane: Lane) -> None:
         await self._store.read(lambda db: lanes.look(db, lane))
@@ -188,20 +212,21 @@ class Turns:
         assert approval is not None
         turn = await self._store.read(lambda db: turns.get(db, approval.turn_id))
         open_ones = await self._store.read(lambda db: requests.of_turn(db, turn.id))
-        answered = [one for one in open_ones if not one.applied]
-        if turn.state != "parked" or approval.applied or any(one.state == "pending" for one in answered):
+        waiting = [one for one in open_ones if not one.applied]
+        if turn.state != "parked" or approval.applied or any(one.state == "pending" for one in waiting):
             await self._endings.nothing_to_do(lane, row)
             return
         turn = await self._again(lane, row, turn)
         what = await self._what(turn, first_try=False)
+        answered = [one for one in waiting if one.state != "cancelled"]  # of those the platform knows nothing
         said = [(one.request_message_id, self._answer_for(one)) for one in answered]
 
         async def told(line: AgentLine, _: bool) -> Outcome:
             return await exchange.answer(line, said, what, lambda: self._look(lane), self._patience)
 
         async with self._decisions:
-            outcome = await self._over_lines(turn, told)
-        await self._endings.keep(lane, row, turn, outcome, answered)
+            outcome = await self._with_schemas(lane, await self._over_lines(turn, told))
+        await self._endings.keep(lane, row, turn, outcome, answered, replaces=turn.live_handle or "")
 
     def _answer_for(self, row: ApprovalRow) -> Answer:
         if row.state == "approved":
@@ -212,6 +237,18 @@ class Turns:
             forged = row.reason.lstrip().upper().startswith("UNANSWERED")
             return Deny(reason=f"Denied: {row.reason}" if forged else row.reason or "Denied without a reason.")
         return Deny(reason=f"UNANSWERED: {row.reason}")
+
+
+def post_of(turn: TurnRow, before: turns.Before, *, first_try: bool) -> Post:
+    return Post(
+        text=turn.posted_text,
+        key=_key(turn),
+        first_try=first_try,
+        alike=before.alike,
+        known=before.known,
+        abandoned=before.abandoned,
+        doubtful=before.doubtful,
+    )
 
 
 def _key(turn: TurnRow) -> str:

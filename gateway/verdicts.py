@@ -30,8 +30,7 @@ def read(text: str) -> Decided | Unclear | None:
 
     Deny words are looked for first: "don't allow this" must never read as a yes.
     """
-    words = re.sub(r"[\s.,!:;]+", " ", unicodedata.normalize("NFKC", text).casefold()).split()
-    codes = [word for word in words if CODE.fullmatch(word) and word.isascii()]
+    words, codes = _words(text), codes_in(text)
     if not codes:
         return None
     if len(words) != 2 or len(codes) != 1:
@@ -42,3 +41,18 @@ def read(text: str) -> Decided | Unclear | None:
     if verb in APPROVE_WORDS:
         return Decided(Verdict.APPROVE, codes[0])
     return Unclear()
+
+
+def codes_in(text: str) -> list[str]:
+    """Whatever has the form of a code."""
+    return [word for word in _words(text) if CODE.fullmatch(word) and word.isascii()]
+
+
+def is_bare(text: str) -> bool:
+    """Nothing but verbs and codes: then it was meant to decide, whatever it says."""
+    codes = codes_in(text)
+    return bool(codes) and all(word in codes or word in DENY_WORDS | APPROVE_WORDS for word in _words(text))
+
+
+def _words(text: str) -> list[str]:
+    return re.sub(r"[\s.,!:;]+", " ", unicodedata.normalize("NFKC", text).casefold()).split()

@@ -82,9 +82,16 @@ async def _insert(
 
 
 async def keep_unrouted(
-    tx: Tx, *, kind: str, event_key: str, message_key: str | None, payload: str, now: datetime
+    tx: Tx,
+    *,
+    kind: str,
+    event_key: str,
+    message_key: str | None,
+    payload: str,
+    now: datetime,
+    status: str = "unrouted",
 ) -> bool:
-    """Record an event that no route takes. False: it was there already."""
+    """Record an event that goes into no lane. False: it was there already."""
     values: dict[str, Any] = {
         "kind": kind,
         "event_key": event_key,
@@ -94,7 +101,7 @@ async def keep_unrouted(
     values |= {
         "seq": 0,
         "control": False,
-        "status": "unrouted",
+        "status": status,
         "held": False,
         "attempts": 0,
         "faults": 0,
@@ -123,6 +130,24 @@ def _waiting(conversation_id: int) -> tuple[Any, ...]:
         ~col(InboxRow.control),
         ~col(InboxRow.held),
     )
+
+
+async def behind(db: AsyncSession, row: InboxRow, *, limit: int) -> list[InboxRow]:
+    """The messages that wait behind this one, in order."""
+    waiting = (
+        col(InboxRow.conversation_id) == row.conversation_id,
+        among(InboxRow.status, "new"),
+        ~col(InboxRow.control),
+        col(InboxRow.seq) > row.seq,
+    )
+    return list((await db.exec(select(InboxRow).where(*waiting).order_by(col(InboxRow.seq)).limit(limit))).all())
+
+
+async def join(tx: Tx, inbox_id: int, payload: str, others: list[int], now: datetime) -> None:
+    """The first of several becomes all of them; the others are finished."""
+    inbox = table(InboxRow)
+    await changed(tx.db, update(inbox).where(inbox.c.id == inbox_id).values(payload=payload))
+    await changed(tx.db, update(inbox).where(inbox.c.id.in_(others)).values(status="joined", handled_at=now))
 
 
 async def finish(tx: Tx, inbox_id: int, now: datetime, *, status: str = "done", error: str | None = None) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, ForeignKey, Integer, Text, false, true
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field
 
@@ -45,6 +45,12 @@ def ref(target: str, *, null: bool = False) -> Any:
 def count(start: int) -> Any:
     """A number that rows of an earlier release begin with."""
     return Field(default=start, sa_column=Column(Integer, nullable=False, server_default=str(start)))
+
+
+def flag(*, start: bool = False) -> Any:
+    """A yes or no that rows of an earlier release begin with."""
+    default = true() if start else false()
+    return Field(default=start, sa_column=Column(Boolean, nullable=False, server_default=default))
 
 
 def time(*, null: bool = False) -> Any:

@@ -93,6 +93,12 @@ async def look(db: AsyncSession, lane: Lane) -> None:
         raise _lost(lane)
 
 
+async def set_mode(tx: Tx, conversation_id: int, mode: str) -> bool:
+    """bot | human | closed. False: it stood so already."""
+    other = (_conversations.c.id == conversation_id, _conversations.c.mode != mode)
+    return await changed(tx.db, update(_conversations).where(*other).values(mode=mode)) == 1
+
+
 async def conversation(db: AsyncSession, conversation_id: int) -> ConversationRow:
     return (await db.exec(select(ConversationRow).where(col(ConversationRow.id) == conversation_id))).one()
 
@@ -116,6 +122,8 @@ class Standing:
         """What keeps messages waiting, the same for the same hold; None when nothing does."""
         if self.pause_id is not None:
             return f"pause:{self.pause_id}"
+        if self.mode == "human":
+            return "human"
         return None if self.parked_turn_id is None else f"turn:{self.parked_turn_id}"
 
 
@@ -186,7 +194,8 @@ async def forgotten(db: AsyncSession, now: datetime, *, limit: int = 500) -> lis
     paused, parked = pauses.of_turns().is_not(None), col(ConversationRow.parked_turn_id).is_not(None)
     decisions_wait = and_(col(InboxRow.kind) == "decision", or_(paused, pauses.of_decisions().is_not(None)))
     ready = and_(~parked, col(ConversationRow.mode) == "bot", ~paused, ~waits_behind)
-    untold = and_(or_(parked, paused), ~col(InboxRow.held))
+    with_a_person = col(ConversationRow.mode) == "human"
+    untold = and_(or_(parked, paused, with_a_person), ~col(InboxRow.held))
     question = (
         select(col(InboxRow.conversation_id), func.max(case((col(InboxRow.control), 1), else_=0)))
         .join(ConversationRow, col(ConversationRow.id) == col(InboxRow.conversation_id))

@@ -11,6 +11,8 @@ from gateway.store.tx import Tx
 from gateway.store.upkeep import MarkRow
 
 ALIVE = "alive"  # the sweep ran
+SHOWN = "shown"  # a request was put before somebody: whoever counts the open ones takes its row first
+PURGED = "purged"  # a day's retention was done
 GAP = "gap"  # nothing ran for longer than a late reply's age: what is older may come from a restored backup
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from gateway.store.columns import Body, Id, count, ref, row_id, time
+from gateway.store.columns import Body, Id, count, flag, ref, row_id, time
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -60,7 +60,7 @@ class InboxRow(SQLModel, table=True):
     event_key: str = Field(unique=True)
     message_key: str | None = Field(default=None, unique=True)
     payload: str = Field(sa_column=Column(Body, nullable=False))
-    status: str = "new"  # new | done | capped | interrupted | dead | replayed | dropped | unrouted
+    status: str = "new"  # new | done | joined | capped | interrupted | dead | replayed | dropped | unrouted | verdict
     held: bool = False
     attempts: int = 0
     faults: int = 0  # of our own code, among the attempts
@@ -97,6 +97,7 @@ class TurnRow(SQLModel, table=True):
     tokens: int = count(0)
     first_delta_at: datetime | None = time(null=True)
     reply_message_id: str | None = None
+    live_handle: str | None = None  # of the message that shows the reply growing, until its end is queued
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     started_at: datetime = time()
     ended_at: datetime | None = time(null=True)
@@ -127,7 +128,13 @@ class ApprovalRow(SQLModel, table=True):
     arguments: str | None = Field(default=None, sa_column=Column(Body, nullable=True))
     digest: str
     policy_version: str
+    terms: str | None = Field(default=None, sa_column=Column(Body, nullable=True))  # the policy's words for it, then
+    input_schema: str | None = Field(default=None, sa_column=Column(Body, nullable=True))  # of the tool; none: no edits
     view: str = Field(sa_column=Column(Body, nullable=False))
+    waits_unseen: bool = flag()  # too many are open: it is shown when one of those is settled
+    reminded_at: datetime | None = time(null=True)
+    escalated_at: datetime | None = time(null=True)
+    held_at: datetime | None = time(null=True)  # nobody decided in time, and the policy waits on
     state: str = "pending"
     decided_by: str | None = None
     decided_via: str | None = None
@@ -152,7 +159,8 @@ class VoteRow(SQLModel, table=True):
     verdict: str
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     via: str
-    digest: str
+    digest: str  # of the arguments voted on; a vote on others does not count
+    counts: bool = flag(start=True)  # the requester's own word is none of several
     at: datetime = time()
 
 

@@ -28,3 +28,16 @@ async def finish(tx: Tx, kind: str, subject: str, now: datetime) -> bool:
 
 async def put_off(tx: Tx, timer_id: int, due: datetime) -> None:
     await changed(tx.db, update(table(TimerRow)).where(col(TimerRow.id) == timer_id).values(due=due))
+
+
+async def set_again(tx: Tx, kind: str, subject: str, due: datetime) -> None:
+    """One that has rung, or is to ring, at another time."""
+    await set_timer(tx, kind, subject, due)
+    which = (col(TimerRow.kind) == kind, col(TimerRow.subject) == subject)
+    await changed(tx.db, update(table(TimerRow)).where(*which).values(due=due, done_at=None))
+
+
+async def finish_all(tx: Tx, subject: str, now: datetime) -> None:
+    """Whatever was to happen to a subject."""
+    open_ones = (col(TimerRow.subject) == subject, col(TimerRow.done_at).is_(None))
+    await changed(tx.db, update(table(TimerRow)).where(*open_ones).values(done_at=now))

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.sql import changed, insert_new, table
-from gateway.store.tables import ApprovalRow, TurnRow
+from gateway.store.tables import ApprovalRow, ConversationRow, TurnRow
 from gateway.store.tx import Tx
 
 ABANDONED = ("interrupted", "failed")
@@ -30,6 +30,12 @@ async def running(db: AsyncSession, conversation_id: int) -> TurnRow | None:
     mine = (col(TurnRow.conversation_id) == conversation_id, col(TurnRow.state) == "running")
     # A turn of its own for each event, and the newest event is the one that runs.
     return (await db.exec(select(TurnRow).where(*mine).order_by(col(TurnRow.id).desc()).limit(1))).first()
+
+
+async def parked(db: AsyncSession) -> list[int]:
+    """Those that wait for somebody's word, oldest first. Reads every conversation: for `survey`."""
+    turn = col(ConversationRow.parked_turn_id)
+    return [found for found in (await db.exec(select(turn).where(turn.is_not(None)).order_by(turn))).all() if found]
 
 
 async def count(db: AsyncSession, since: datetime, **of: str) -> int:
@@ -66,6 +72,11 @@ async def move(tx: Tx, turn_id: int, *, session_id: str, text: str) -> None:
     await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(**values))
 
 
+async def shown(tx: Tx, turn_id: int, handle: str | None) -> None:
+    """Which message shows the turn's reply growing; None: none does any more."""
+    await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(live_handle=handle))
+
+
 async def end(tx: Tx, turn_id: int, *, state: str, **values: Any) -> None:
     await changed(tx.db, update(table(TurnRow)).where(col(TurnRow.id) == turn_id).values(state=state, **values))
 
@@ -75,23 +86,33 @@ class Before:
     """What a session had before a turn of it.
 
     `alike`: how often its text was posted; `known`: ids of messages of earlier turns, and of requests that are dealt
-    with; `abandoned`: the turn before was given up while the platform may still have been at work on it.
+    with; `abandoned`: the turn before was given up while the platform may still have been at work on it;
+    `doubtful`: its text, and how often that was posted before it, where nobody knows whether the platform ever got it.
     """
 
     alike: int
     known: frozenset[str]
     abandoned: bool
+    doubtful: tuple[str, int] | None = None
 
 
 async def before(db: AsyncSession, turn: TurnRow) -> Before:
     earlier = (col(TurnRow.session_id) == turn.session_id, col(TurnRow.id) < turn.id)
-    question = select(TurnRow.reply_message_id, TurnRow.state).where(*earlier)
+    question = select(TurnRow.reply_message_id, TurnRow.state, TurnRow.id).where(*earlier)
     latest = (await db.exec(question.order_by(col(TurnRow.id).desc()).limit(REMEMBERED))).all()
     if not latest:
         return Before(0, frozenset(await _dealt_with(db, turn)), abandoned=False)
-    replies = {reply for reply, _ in latest if reply}
+    replies = {reply for reply, _, _ in latest if reply}
     known = frozenset(replies | await _dealt_with(db, turn))
-    return Before(await _posted_alike(db, turn), known, abandoned=latest[0][1] in ABANDONED)
+    _, state, turn_id = latest[0]
+    doubtful = await _as_posted(db, turn_id) if state == "interrupted" else None
+    return Before(await _posted_alike(db, turn), known, abandoned=state in ABANDONED, doubtful=doubtful)
+
+
+async def _as_posted(db: AsyncSession, turn_id: int) -> tuple[str, int] | None:
+    """None: its text is not kept any more, so it is too long ago to be on its way."""
+    turn = await get(db, turn_id)
+    return (turn.posted_text, await _posted_alike(db, turn)) if turn.posted_text else None
 
 
 async def _dealt_with(db: AsyncSession, turn: TurnRow) -> set[str]:

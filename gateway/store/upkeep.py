@@ -1,13 +1,13 @@
-"""The rows by which the gateway keeps itself: leases, pauses, marks, reports that came early. Columns only."""
+"""The rows by which the gateway keeps itself: leases, pauses, marks, early reports, leftovers. Columns only."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Index, Text, text
+from sqlalchemy import Column, ForeignKey, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from gateway.store import tables
-from gateway.store.columns import row_id, time
+from gateway.store.columns import Id, row_id, time
 
 assert tables  # the naming of keys is set there
 
@@ -64,3 +64,17 @@ class MarkRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     at: datetime = time()
+
+
+class LeftoverRow(SQLModel, table=True):
+    """A session of an erased conversation, until the agent platform confirms that it is gone.
+
+    `remains`: the platform said that it deletes nothing.
+    """
+
+    __tablename__: ClassVar[str] = "leftovers"
+
+    session_id: str = Field(primary_key=True)
+    conversation_id: int = Field(sa_column=Column(Id, ForeignKey("conversations.id"), nullable=False, index=True))
+    remains: bool = False
+    since: datetime = time()

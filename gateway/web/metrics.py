@@ -4,7 +4,6 @@ Answers within two seconds: what is slow or fails is left out and named in `gate
 """
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,13 +13,13 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.errors import DatabaseAway
 from gateway.ports import Clock
 from gateway.store import Store
-from gateway.web import families
+from gateway.web import bearer, families
 from gateway.web.families import Ask, Families
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ KEEP = timedelta(seconds=15)  # a total
 KEEP_TIMES = 20  # and so many times as long as it took to count, so that counting stays below a twentieth of the time
 STALE = timedelta(minutes=10)  # an older total is not shown while the next one is counted
 CLOSING_S = 1.0
-NOT_CACHED = {"Cache-Control": "no-store"}
 
 
 class Question:
@@ -153,25 +151,11 @@ class _Found(Collector):
 def route(metrics: Metrics, *, token: str, open_without: bool) -> Route:
     """For whoever sends `token`; where it is empty, for everybody or for nobody."""
 
-    async def answer(request: Request) -> Response:
-        if token and not _proves(request.headers.get("authorization", ""), token):
-            refused = {"WWW-Authenticate": "Bearer"}
-            return _line(401, "send the value of OPS__TOKEN as `Authorization: Bearer ...`", refused)
-        if not token and not open_without:
-            return _line(404, "there are no metrics without OPS__TOKEN: set it, and send it as a bearer token")
+    async def answer(_request: Request) -> Response:
         try:
-            return Response(await metrics.page(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=NOT_CACHED)
+            return Response(await metrics.page(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=bearer.NOT_CACHED)
         except DatabaseAway as error:
-            return _line(503, str(error))
+            return bearer.line(503, str(error))
 
-    return Route("/metrics", answer, methods=["GET"])
-
-
-def _proves(header: str, token: str) -> bool:
-    scheme, _, sent = header.partition(" ")
-    # Headers come as Latin-1; this gives back the bytes that were sent.
-    return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode("latin-1"), token.encode())
-
-
-def _line(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    return PlainTextResponse(f"{words}\n", status_code=status, headers={**NOT_CACHED, **(headers or {})})
+    guarded = bearer.operations(answer, "are no metrics", token=token, open_without=open_without)
+    return Route("/metrics", guarded, methods=["GET"])

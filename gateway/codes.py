@@ -1,0 +1,38 @@
+"""Codes and tokens: an HMAC of the key and what they are for, so that nothing at rest can be stolen. Pure."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+DIGITS = 6
+
+
+def code(key: str, approval_id: str, address: str, n: int) -> str:
+    """Six digits for the nth time that this address is asked about this request."""
+    found = hmac.digest(key.encode(), f"code\0{approval_id}\0{address}\0{n}".encode(), hashlib.sha256)
+    return f"{int.from_bytes(found[:8]) % 10**DIGITS:0{DIGITS}d}"
+
+
+def is_code(written: str, keys: Sequence[str], approval_id: str, address: str, n: int) -> bool:
+    """Is this the code, under any of the keys? In constant time."""
+    return any(hmac.compare_digest(written, code(key, approval_id, address, n)) for key in keys)
+
+
+def token(key: str, person: str, n: int) -> str:
+    """A person's own token for the API and the command line."""
+    found = hmac.digest(key.encode(), f"token\0{person}\0{n}".encode(), hashlib.sha256).hex()
+    return f"gh-{person}-{n}-{found[:48]}"
+
+
+def token_parts(written: str) -> tuple[str, int] | None:
+    """The person and the number a token claims; proves nothing. None: it is no token."""
+    before, _, proof = written.rpartition("-")
+    name, _, n = before.removeprefix("gh-").rpartition("-")
+    claimed = written.startswith("gh-") and bool(name) and n.isascii() and n.isdigit() and len(n) < 7 and bool(proof)
+    return (name, int(n)) if claimed else None
+
+
+def is_token(written: str, keys: Sequence[str], person: str, n: int) -> bool:
+    """Is this the person's nth token, under any of the keys? In constant time."""
+    given = written.encode("utf-8", "replace")
+    return any(hmac.compare_digest(given, token(key, person, n).encode()) for key in keys)

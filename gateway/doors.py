@@ -1,0 +1,86 @@
+"""What an adapter may do with the core: hand in what came, read and decide requests. Protocols and answers only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from gateway.events import ApprovalView, DeliveryReported, Identity, MessageReceived, Verdict
+
+
+class Added(StrEnum):
+    """What became of an event at the inbox; whichever it is, the platform is told 200."""
+
+    KEPT = "kept"
+    DUPLICATE = "duplicate"
+    NO_ROUTE = "no_route"  #: recorded, answered with nothing
+    IGNORED = "ignored"  #: not addressed to us: nothing kept
+
+
+class InboxDoor(Protocol):
+    async def add(self, event: MessageReceived) -> Added:
+        """Keep the event. When this returns it is on disk; when it raises, nothing was kept. Twice is safe."""
+
+    async def report(self, report: DeliveryReported) -> None:
+        """Note what a carrier said of a message. States never move backwards; twice is safe."""
+
+
+Result = Literal[
+    "decided",
+    "voted",  # kept; more people must approve
+    "edited",
+    "already",
+    "not_allowed",
+    "unknown",
+    "changed",  # since it was shown
+    "reason_required",
+    "paused",
+    "unseen",  # the whole must be opened first, or nobody knows the arguments
+    "elsewhere",  # not on this surface, or not for this amount
+    "forbidden",  # by today's policy: it can only be denied; or an edit where none is allowed
+    "invalid",  # an edit that the tool's schema does not take
+    "unsure",  # a group could not be looked up
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to somebody who tried to decide. `approval` is None unless they may see the request."""
+
+    result: Result
+    approval: ApprovalView | None = None
+    problems: tuple[str, ...] = ()  #: of an edit, a line each
+
+
+class ApprovalsDoor(Protocol):
+    async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
+        """What `who` may see of a request. `decided` here means: it is open and theirs to decide.
+
+        `whole`: with what is hidden elsewhere; that they opened it (`via`) is kept, and counts when they approve.
+        """
+
+    async def decide(
+        self,
+        approval_id: str,
+        who: Identity,
+        verdict: Verdict,
+        *,
+        via: str,
+        reason: str = "",
+        digest: str = "",
+    ) -> Decision:
+        """Decide once, in one transaction. `digest`, when given, is (the beginning of) that of what they saw.
+
+        `via`: the channel they decided on, or `api`. Twice is safe.
+        """
+
+    async def edit(
+        self, approval_id: str, who: Identity, arguments: dict[str, Any], *, via: str, digest: str
+    ) -> Decision:
+        """Change the arguments before anybody approves. Validated against the tool's JSON Schema, types as they are."""
+
+
+class Door(Protocol):
+    @property
+    def inbox(self) -> InboxDoor: ...
+    @property
+    def approvals(self) -> ApprovalsDoor: ...

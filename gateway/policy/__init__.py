@@ -1,0 +1,25 @@
+"""gateway.toml: who answers where, who people are, who may approve what. Pure; the text comes from outside."""
+
+from gateway.policy.file import Policy, Retention, Route, read
+from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
+from gateway.policy.rules import Rule, Ruling, Terms, stricter
+from gateway.policy.words import CHANNELS, duration, place, same_address
+
+__all__ = [
+    "CHANNELS",
+    "GROUP",
+    "REQUESTER",
+    "TOKEN",
+    "Person",
+    "Policy",
+    "Retention",
+    "Route",
+    "Rule",
+    "Ruling",
+    "Terms",
+    "duration",
+    "place",
+    "read",
+    "same_address",
+    "stricter",
+]

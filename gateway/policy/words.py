@@ -1,0 +1,67 @@
+"""What every table of gateway.toml is made of: closed words, times, addresses and places. Pure."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from gateway.events import Identity, ThreadRef
+
+CHANNELS = ("slack", "sms", "email", "web", "console")
+SHOWN_ON = ("slack", "sms")  # where a request, a reminder or an alert can be sent today
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Words(BaseModel):
+    """A table: an unknown word in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def duration(value: object) -> timedelta:
+    """`90s`, `15m`, `24h`, `30d`."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", value) if isinstance(value, str) else None
+    if not found or int(found[1]) == 0:
+        raise ValueError("a time is a number and one of s, m, h, d, such as 15m or 24h")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def written(time: timedelta) -> str:
+    """The same time as it is written in the file."""
+    seconds = round(time.total_seconds())
+    for letter, one in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % one == 0:
+            return f"{seconds // one}{letter}"
+    return f"{seconds}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(written, return_type=str, when_used="json")]
+
+
+def same_address(who: Identity, channel: str, address: str) -> bool:
+    """Does a written address mean this identity? Slack's may carry its team (`T0TEAM/U0ANA`); a bare id will do."""
+    if not address or channel != who.channel:
+        return False
+    account, slash, bare = address.rpartition("/")
+    if slash:
+        return account == who.account and bare == who.address
+    return address.casefold() == who.address.casefold() if channel == "email" else address == who.address
+
+
+def place(written: str) -> ThreadRef:
+    """`slack:C0OPS`, `slack:T0TEAM/C0OPS` or `sms:+15550002222` as a destination."""
+    channel, _, address = written.partition(":")
+    account, _, key = address.rpartition("/")
+    return ThreadRef(channel, account, key)
+
+
+def shown_somewhere(written: str) -> str:
+    """Refuses a place to which nothing can be sent yet, by its name."""
+    channel, _, address = written.partition(":")
+    if channel not in SHOWN_ON or not address:
+        named = " or ".join(f'"{name}:..."' for name in SHOWN_ON)
+        raise ValueError(f'only {named} is built yet, not "{written}"')
+    return written
