@@ -18,10 +18,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from adapters.agent.client import AgentClient
 from adapters.agent.server import definitions
-from config import running, schema, wiring
+from config import people, running, schema, wiring
 from config.settings import Settings, read
 from gateway import clocks
 from gateway.errors import ConfigError
+from gateway.policy import Policy
 from gateway.ports import Channel, Clock, Finding
 from gateway.store import Store, Tx, arrivals, database_url, dead, marks, pauses
 from gateway.work.local import sqlite_path
@@ -88,7 +89,17 @@ async def _policy(settings: Settings) -> Findings:
         if missing:
             said = f"policy: [approvals.{name}] has no {' and no '.join(missing)}"
             found.append(Finding(True, said, "nobody can approve what falls under it"))
-    return found
+    return [*found, *await _people(settings, policy)]
+
+
+async def _people(settings: Settings, policy: Policy) -> Findings:
+    found = await people.checked(settings, policy)
+    unknown = [one for one in found if one.found == "unknown"]
+    unsure = sum(one.found == "unchecked" for one in found) if settings.has_channel else 0
+    known = sum(one.found == "known" for one in found)
+    said = f"people: {len(found)} addresses, {known} known" + (f", {unsure} not looked up" if unsure else "")
+    wrong = [Finding(False, f"people: {one.who}, {one.address}: {one.why}", "mend gateway.toml") for one in unknown]
+    return [Finding(True, said, "see `gateway people check`" if unsure else ""), *wrong]
 
 
 # --- the database, and what its rows tell ------------------------------------------------------------------

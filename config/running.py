@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from adapters.agent.client import AgentClient, AgentSettings
 from adapters.agent.server import app as agent_server
 from adapters.agent.server import definitions
-from adapters.agent.server.tools import ToolSettings
+from adapters.agent.server.tools import ToolSettings, secrets_in
 from adapters.sandbox.world import Sandbox
 from config import schema, wiring
 from config.serving import bind, serving
@@ -45,7 +45,8 @@ def read_policy(settings: Settings) -> Policy:
     policy = policies.read(text, str(path))
     if settings.agent_platform() is None:
         agents = definitions.load(AGENTS)
-        wiring.check_gated(policy, {name: agent.gated_tools for name, agent in agents.items()}, str(path))
+        known = {tool.name for agent in agents.values() for tool in agent.tools}
+        wiring.check_gated(policy, {name: agent.gated_tools for name, agent in agents.items()}, known, str(path))
     return policy
 
 
@@ -132,12 +133,13 @@ async def worker(settings: Settings) -> None:
         await parts.engine.run(parts.work, _until(stop))
 
 
-async def serve_agents(settings: Settings, port: int) -> None:
-    """The embedded agent server alone."""
+async def serve_agents(settings: Settings, port: int, folder: Path = AGENTS) -> None:
+    """The embedded agent server alone. Its definitions are read before it says that it listens."""
     stop = stopped_by_signal()
-    listening = bind(settings.bind or "127.0.0.1", port)
+    made = _agent_app(settings, folder)
+    listening = bind(settings.bind or "127.0.0.1", port, named="--port")
     log.info("the agent server listens on http://%s:%s/v1", *listening.getsockname()[:2])
-    async with serving(_agent_app(settings), listening) as door:
+    async with serving(made, listening) as door:
         await first_of(stop, door)
 
 
@@ -156,20 +158,22 @@ async def agent_platform(settings: Settings) -> AsyncIterator[AgentPlatform]:
         yield client
 
 
-def _agent_app(settings: Settings) -> Starlette:
-    url = settings.agent_server.database_url
-    if not settings.agent_server.model_fields_set and not settings.database_url.startswith("sqlite"):
-        url = settings.database_url
+def _agent_app(settings: Settings, folder: Path = AGENTS) -> Starlette:
+    limits = settings.agent_server
+    url = settings.embedded_database_url
     schema.reachable(url, "AGENT_SERVER__DATABASE_URL")
     return agent_server.build(
         agent_server.ServerSettings(
-            agents_dir=AGENTS,
+            agents_dir=folder,
             database_url=url,
             direct_url=settings.database_direct_url if url == settings.database_url else "",
             pool_size=settings.agent_server_pool,
             model=settings.model,
-            tools=ToolSettings(secrets=os.environ),
+            tools=ToolSettings(
+                secrets=secrets_in(os.environ), timeout_s=limits.tool_timeout, max_answer_bytes=limits.max_tool_bytes
+            ),
             api_key=settings.agent.api_key,
+            limits=limits,
         )
     )
 

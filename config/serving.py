@@ -20,13 +20,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `ConfigError` when the port is taken."""
+def bind(host: str, port: int, *, named: str = "PORT") -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `ConfigError` when the port is taken: `named` says it."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise ConfigError(
-            f"PORT: {host}:{port} cannot be opened ({error.strerror}); set PORT to a free one, or mend BIND"
+            f"{named}: {host}:{port} cannot be opened ({error.strerror}); set {named} to a free one, or mend BIND"
         ) from error
 
 

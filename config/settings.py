@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from adapters.agent.client import AgentSettings
+from adapters.agent.server.limits import Limits
 from adapters.agent.server.model_settings import ModelSettings
 from adapters.slack.channel import SlackSettings
 from adapters.sms.channel import SmsSettings
@@ -36,7 +37,7 @@ class AgentVariables(_Group):
         return url
 
 
-class AgentServerVariables(_Group):
+class AgentServerVariables(Limits):
     database_url: str = "sqlite:///var/agent.db"
 
 
@@ -100,6 +101,13 @@ class Settings(BaseSettings):
     def has_channel(self) -> bool:
         """A real one; without any, `gateway run` brings the sandbox."""
         return self.slack is not None or self.sms is not None
+
+    @property
+    def embedded_database_url(self) -> str:
+        """Of the embedded agent server: beside ours, unless it is named."""
+        named = "database_url" in self.agent_server.model_fields_set
+        beside = not named and not self.database_url.startswith("sqlite")
+        return self.database_url if beside else self.agent_server.database_url
 
     def agent_platform(self) -> AgentSettings | None:
         """Where the agent platform is. None: the embedded one."""

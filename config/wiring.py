@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -16,21 +18,28 @@ from adapters.sandbox.world import Sandbox
 from adapters.slack.channel import SlackChannel, SlackSettings
 from adapters.sms.channel import SmsChannel, SmsSettings
 from config import schema
+from config.keys import keys_of
 from config.settings import Settings
 from gateway import context
 from gateway.approvals import Approvals
+from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
 from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.errors import ConfigError
 from gateway.inbox import Inbox
+from gateway.live import Live
 from gateway.outbox import Outbox
-from gateway.policy import Policy, place
-from gateway.ports import AgentPlatform, Channel, Clock, Engine
+from gateway.people import People
+from gateway.policy import Policy
+from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, LiveReplies
+from gateway.reconciling import Reconciling
 from gateway.store import Store, database_url, marks
 from gateway.sweep import Sweep
+from gateway.tokens import Tokens
 from gateway.turns import Turns
+from gateway.web import api, api_page
 from gateway.web import app as web
 from gateway.web.metrics import Metrics
 from gateway.web.metrics import route as metrics_page
@@ -57,6 +66,7 @@ class Work:
     delivery: Delivery
     sweeper: Sweep
     catching_up: CatchingUp
+    reconciling: Reconciling
     stopping: asyncio.Event
 
     async def drain(self, conversation_id: int, *, control: bool = False) -> None:
@@ -74,6 +84,7 @@ class Work:
 
     async def catch_up(self) -> None:
         await self.catching_up.catch_up()
+        await self.reconciling.look()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -110,29 +121,47 @@ async def build(
         )
         stack.push_async_callback(store.aclose)
         engine = _engine(settings, store)
-        channels = build_channels(settings, sandbox, public_url=lambda: public_url, clock=clock)
+        world = sandbox.settings if sandbox else None
+        channels = build_channels(settings, world, public_url=lambda: public_url, clock=clock)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         words, stopping, late_after = Words(), asyncio.Event(), policy.operations.late_after
-        outbox = Outbox(store, engine, channels, clock, alerts=[place(one) for one in policy.operations.alerts])
-        delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after)
-        approvals = Approvals(store, engine, outbox, policy, clock, words)
+        outbox = Outbox(
+            store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
+        )
+        keys = keys_of(settings)
+        delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after, key=keys[0])
+        people = People(policy, {name: one for name, one in channels.items() if isinstance(one, Groups)}, clock)
+        approvals = Approvals(
+            store, engine, outbox, policy, clock, words, people=people, channels=channels, key=keys[0]
+        )
         endings = Endings(store, outbox, approvals, clock, words)
-        turns = Turns(store, platform, endings, policy, clock, stopping=stopping, slots=settings.turn_slots)
+        live = Live(store, live_replies(channels), clock)
+        turns = Turns(store, platform, endings, policy, clock, live, stopping=stopping, slots=settings.turn_slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
-        inbox = Inbox(store, engine, outbox, policy, clock)
+        inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
         door = Door(inbox, approvals)
-        sweep = Sweep(store, engine, approvals, outbox, clock, words, late_after=late_after)
+        heads = policy.operations.heads and bool(policy.operations.alerts)
+        daily: dict[str, Any] = {"heads": heads, "retention": policy.retention}
+        sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, **daily)
         catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
-        work = Work(conversations, delivery, sweep, catching_up, stopping)
+        reconciling = Reconciling(store, platform, approvals, endings, clock)
+        work = Work(conversations, delivery, sweep, catching_up, reconciling, stopping)
         routes: list[BaseRoute] = [route for channel in channels.values() for route in channel.routes(door)]
         if sandbox is not None:
             routes += sandbox.routes()
         metrics = Metrics(store, clock, channels=tuple(channels))
         stack.push_async_callback(metrics.aclose)
         token = settings.ops.token.get_secret_value() if settings.ops.token else ""
-        routes.append(metrics_page(metrics, token=token, open_without=not settings.has_channel))
+        guard: dict[str, Any] = {"token": token, "open_without": not settings.has_channel}
+        routes.append(metrics_page(metrics, **guard))
+        routes += api_routes(api.Desk(store, policy, approvals, Tokens(store, policy, keys, clock), token), guard)
         yield Parts(web.build(routes, *readiness(store, clock, runs_engine=runs_engine)), store, engine, work, door)
+
+
+def api_routes(desk: api.Desk, guard: Mapping[str, Any]) -> list[BaseRoute]:
+    routes, schema = api.mounted(desk)
+    return [*routes, *api_page.routes(schema, **guard)]
 
 
 def _engine(settings: Settings, store: Store) -> LocalEngine | PostgresEngine:
@@ -143,11 +172,11 @@ def _engine(settings: Settings, store: Store) -> LocalEngine | PostgresEngine:
 
 
 def build_channels(
-    settings: Settings, sandbox: Sandbox | None, *, public_url: Callable[[], str], clock: Clock
+    settings: Settings, world: SandboxSettings | None, *, public_url: Callable[[], str], clock: Clock
 ) -> dict[str, Channel]:
-    """The channels whose variables are set; with the sandbox, its own."""
-    slack = sandbox_slack(sandbox.settings) if sandbox else settings.slack
-    sms = sandbox_sms(sandbox.settings) if sandbox else settings.sms
+    """The channels whose variables are set; with the sandbox's world, those to it."""
+    slack = sandbox_slack(world) if world else settings.slack
+    sms = sandbox_sms(world) if world else settings.sms
     channels: list[Channel] = []
     if slack is not None:
         channels.append(SlackChannel(slack, clock=clock))
@@ -156,19 +185,26 @@ def build_channels(
     return {channel.name: channel for channel in channels}
 
 
+def live_replies(channels: Mapping[str, Channel]) -> dict[str, LiveReplies]:
+    """The channels that can show a reply growing."""
+    return {name: channel.live for name, channel in channels.items() if isinstance(channel, SlackChannel)}
+
+
 def build_sandbox(url: str, public_url: str, state: Path, clock: Clock = now) -> Sandbox:
-    """The outside world in a box, reached at the gateway's own `url`; its credentials live as long as the process."""
-    return Sandbox(
-        SandboxSettings(
-            gateway_url=url,
-            public_url=public_url,
-            state_path=state,
-            slack_signing_secret=secrets.token_hex(16),
-            slack_bot_token="xoxb-" + secrets.token_hex(12),
-            sms_account_sid="AC" + secrets.token_hex(16),
-            sms_auth_token=secrets.token_hex(16),
-        ),
-        clock=lambda: clock().timestamp(),
+    """The outside world in a box, reached at the gateway's own `url`."""
+    return Sandbox(sandbox_settings(url, public_url, state), clock=lambda: clock().timestamp())
+
+
+def sandbox_settings(url: str, public_url: str, state: Path) -> SandboxSettings:
+    """With credentials that live as long as the process."""
+    return SandboxSettings(
+        gateway_url=url,
+        public_url=public_url,
+        state_path=state,
+        slack_signing_secret=secrets.token_hex(16),
+        slack_bot_token="xoxb-" + secrets.token_hex(12),
+        sms_account_sid="AC" + secrets.token_hex(16),
+        sms_auth_token=secrets.token_hex(16),
     )
 
 
@@ -216,8 +252,16 @@ def readiness(store: Store, clock: Clock, *, runs_engine: bool) -> tuple[dict[st
     return (checks | {"engine": silent}, {}) if runs_engine else (checks, {"workers": workers})
 
 
-def check_gated(policy: Policy, gated: Mapping[str, tuple[str, ...]], name: str) -> None:
-    """Default closed, said at the start: `gated` is each known agent's tools that may ask. Raises `ConfigError`."""
+def check_gated(policy: Policy, gated: Mapping[str, tuple[str, ...]], known: Collection[str], name: str) -> None:
+    """Default closed, said at the start: `gated` is each known agent's tools that may ask, `known` all their tools.
+
+    Raises `ConfigError`.
+    """
+    for tool in policy.approvals.tools:
+        if tool not in known:
+            meant = get_close_matches(tool, sorted(known), 1)
+            there = f"did you mean {meant[0]}?" if meant else f"there are: {', '.join(sorted(known)) or 'none'}"
+            raise ConfigError(f"{name}: [approvals.tools.{tool}]: no agent in config/agents has that tool; {there}")
     for route in policy.routes:
         if route.agent not in gated:
             known = ", ".join(sorted(gated)) or "none"

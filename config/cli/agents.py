@@ -37,32 +37,32 @@ def check(folder: Folder = None, json: Json = False) -> None:
     Exit code 1 when a line says "not ok". A line that says "look" is worth a look and no failure.
     """
     from adapters.agent import checking
-    from adapters.agent.server.tools import Toolbox, ToolSettings
+    from adapters.agent.server.tools import Toolbox, ToolSettings, secrets_in
     from config import settings
 
     with one_line():
-        here = checking.Here(settings.read().model, Toolbox(ToolSettings(secrets=os.environ)))
+        here = checking.Here(settings.read().model, Toolbox(ToolSettings(secrets=secrets_in(os.environ))))
         found = checking.check(folder or _folder(), here)
     typer.echo(as_json([asdict(one) for one in found]) if json else "\n".join(line(one) for one in found))
     if not all(one.ok for one in found):
         raise typer.Exit(1)
 
 
-@app.command("list", epilog="Example: gateway agents list   |   gateway agents list --json")
-def list_all(json: Json = False) -> None:
+@app.command("list", epilog="Example: gateway agents list   |   gateway agents list drafts/agents --json")
+def list_all(folder: Folder = None, json: Json = False) -> None:
     """List the agents of the files: what each runs on and why, and what its tools may do without asking."""
     from adapters.agent.server import definitions
     from config import settings
 
     with one_line():
         read = settings.read()
-        agents = [_listed(one, read.model) for one in definitions.load(_folder()).values()]
+        agents = [_listed(one, read.model) for one in definitions.load(folder or _folder()).values()]
     if json:
         typer.echo(as_json(agents))
     elif agents:
         _print(agents)
     else:
-        typer.echo(f"there are no agents in {_folder()}")
+        typer.echo(f"there are no agents in {folder or _folder()}")
     if read.agent.url and not json:
         typer.echo("\nAGENT__URL is set, so that platform answers: `gateway agents push` brings these there")
 
@@ -188,7 +188,7 @@ def _notes(agent: "AgentDefinition") -> Iterator[str]:
 
     if many := len(agent.knowledge.documents):
         yield f"the {many} document{'s' * (many > 1)} of its knowledge stay{'s' * (many == 1)} here"
-    if remote := [tool.name for tool in agent.tools if tool.is_remote]:
+    if remote := [tool.name for tool in agent.tools if tool.http or tool.mcp]:
         yield f"how to call {', '.join(remote)} stays in the file: the platform gets names and parameters"
     if agent.provider == OFFLINE:
         yield "it names no provider and model, so it runs on whatever the embedded server has, and on no other platform"

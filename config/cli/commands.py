@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.cli import agents, conversations, dead, doctor, stop
+from config.cli import agents, approvals, audit, conversations, dead, doctor, people, stop
 from config.cli.rows import one_line
 
 if TYPE_CHECKING:
@@ -87,14 +87,17 @@ def demo() -> None:
         raise typer.Exit(asyncio.run(story.play()))
 
 
-@agents.app.command(epilog="Example: gateway agents serve --port 8765")
-def serve(port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765) -> None:
+@agents.app.command(epilog="Example: gateway agents serve --port 8765   |   gateway agents serve drafts/agents")
+def serve(
+    folder: agents.Folder = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765,
+) -> None:
     """Run the embedded agent server alone, on loopback. Point AGENT__URL at http://127.0.0.1:PORT/v1."""
 
     def work(settings: "Settings") -> Coroutine[Any, Any, None]:
         from config import running
 
-        return running.serve_agents(settings, port)
+        return running.serve_agents(settings, port, folder or running.AGENTS)
 
     _start(work)
 
@@ -104,9 +107,12 @@ app.command(epilog='Example: gateway pause --channel sms --reason "Twilio incide
     stop.pause
 )
 app.command(epilog="Example: gateway resume   |   gateway resume --channel sms")(stop.resume)
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(conversations.app, name="conversations")
+app.add_typer(people.app, name="people")
 app.add_typer(dead.app, name="dead")
 app.add_typer(agents.app, name="agents")
+app.add_typer(audit.app, name="audit")
 
 
 def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:

@@ -1,17 +1,18 @@
-"""`gateway conversations ...`: the fate of every message in order, and the stop of a turn."""
+"""`gateway conversations ...`: the fate of every message in order, the stop of a turn, and a person who takes over."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, assert_never
+from typing import TYPE_CHECKING, Annotated, Protocol, assert_never
 
 import typer
 
+from config.cli import erase, export
 from config.cli.rows import now, over_the_rows, whoever
 from config.cli.show import as_json, table, visible, when
 from gateway.errors import GiveUp
 
 if TYPE_CHECKING:
     from gateway.fate import Conversation, Step
-    from gateway.store import Store
+    from gateway.store import Store, Tx
 
 app = typer.Typer(help="Conversations: what became of every message. Without anybody's words.", no_args_is_help=True)
 
@@ -61,6 +62,49 @@ def show(conversation: Id, json: Json = False) -> None:
 def interrupt(conversation: Id) -> None:
     """Stop the turn that runs. Nothing is said to the customer; the next message follows. Twice is safe."""
     over_the_rows(lambda store, _: _interrupt(store, conversation))
+
+
+app.command(
+    epilog="Example: gateway conversations erase 3   |   gateway conversations erase --person sms:+15550001111 --yes"
+)(erase.erase)
+app.command(
+    epilog="Example: gateway conversations export 3   |   "
+    "gateway conversations export --person sms:+15550001111 --format html --output alice.html"
+)(export.export)
+
+
+@app.command(epilog="Example: gateway conversations take 3")
+def take(conversation: Id) -> None:
+    """Take a conversation over from the agent. What the customer writes is kept until `release`. Twice is safe.
+
+    The customer is told at their next message that a person looks after them. A turn that runs, or goes on after a
+    decision, ends as a draft for operations.
+    """
+    from gateway import handoff
+
+    taken = over_the_rows(lambda store, _: _hand(store, conversation, handoff.take))
+    typer.echo(f"conversation {conversation} is with a person {'now' if taken else 'already'}")
+
+
+@app.command(epilog="Example: gateway conversations release 3")
+def release(conversation: Id) -> None:
+    """Give a conversation back to the agent. What was kept goes to it, in order. Twice is safe."""
+    from gateway import handoff
+
+    released = over_the_rows(lambda store, _: _hand(store, conversation, handoff.release))
+    typer.echo(f"conversation {conversation} is with the agent {'again' if released else 'already'}")
+
+
+class _Hands(Protocol):
+    async def __call__(self, tx: "Tx", conversation_id: int, *, by: str, now: datetime) -> bool: ...
+
+
+async def _hand(store: "Store", conversation: int, hands: _Hands) -> bool:
+    from gateway.store import fate
+
+    if await store.read(lambda db: fate.outline(db, conversation)) is None:
+        raise _unknown(conversation)
+    return await store.write(lambda tx: hands(tx, conversation, by=whoever(), now=now()))
 
 
 async def _interrupt(store: "Store", conversation: int) -> None:

@@ -6,6 +6,7 @@ import os
 import pwd
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -27,6 +28,9 @@ def one_line() -> Iterator[None]:
     except GatewayError as error:
         typer.echo(f"gateway: {error}", err=True)
         raise typer.Exit(1) from error
+    except UnicodeEncodeError as error:  # nothing but an argument has lone surrogates: the rows hold none
+        typer.echo("gateway: what was written on the command line is not UTF-8", err=True)
+        raise typer.Exit(1) from error
 
 
 def over_the_rows(job: "Callable[[Store, Settings], Awaitable[T]]") -> T:
@@ -40,6 +44,21 @@ def over_the_rows(job: "Callable[[Store, Settings], Awaitable[T]]") -> T:
         settings = read()
         _at_head(settings)
         return asyncio.run(_with_store(settings, job))
+
+
+def hand_over(output: Path | None, text: str) -> None:
+    """What people wrote, to the terminal or a file for its owner alone."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    with one_line():
+        try:
+            with os.fdopen(
+                os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
+        except OSError as error:
+            raise ConfigError(f"--output: {output} cannot be written ({error.strerror})") from error
 
 
 def whoever() -> str:

@@ -3,8 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from gateway.store import tables, upkeep
+from gateway.store import seals, tables, upkeep
 
+assert seals
 assert tables
 assert upkeep
 
