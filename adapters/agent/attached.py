@@ -1,6 +1,7 @@
 """What is asked about one session over a line, and what a platform's refusals mean. Opens and closes nothing."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from adapters.agent import frames, reading
 from adapters.agent.frames import Frame
@@ -34,18 +35,30 @@ class SessionLine:
 
     async def answer(self, request_message_id: str, answer: Answer) -> None:
         frame = frames.approval_answer(self._session_id, request_message_id, answer)
+        self._line.status = AgentStatus.PROCESSING  # until it says otherwise, as after a post
         refusal = _refusal(await self._line.ask(frame, "post_message"))
         if refusal and "already answered" not in refusal.lower():
             raise _refused("the answer to a request", refusal)
 
     async def history(self) -> Sequence[HistoryEntry]:
-        reply = await self._line.ask(frames.get_messages(self._session_id), "get_messages")
-        if refusal := _refusal(reply):
-            raise _refused("the history", refusal)
+        """Whole, also where the platform gives it in pages: what is counted in it is counted from the beginning."""
         try:
-            return reading.history(reply)
+            listed, goes_on = await self._page(None)
+            while goes_on:
+                before = _first_id(listed)
+                page, goes_on = await self._page(before)
+                if not page or _first_id(page) == before:
+                    raise Unreadable("it says that there is more, and does not give it")
+                listed = [*page, *listed]
+            return reading.history(frames.messages(self._session_id, listed))
         except Unreadable as error:
             raise AgentUnavailable(f"the history cannot be read: {error}") from error
+
+    async def _page(self, before: str | None) -> tuple[list[Any], bool]:
+        reply = await self._line.ask(frames.get_messages(self._session_id, before=before), "get_messages")
+        if refusal := _refusal(reply):
+            raise _refused("the history", refusal)
+        return reading.page(reply)
 
     def events(self) -> AsyncIterator[AgentEvent]:
         return self._inflow
@@ -67,6 +80,14 @@ async def created(line: Line, agent: str) -> str:
     if not isinstance(session_id, str) or not session_id:
         raise AgentUnavailable("the agent platform opened a session without an id")
     return session_id
+
+
+def _first_id(listed: Sequence[Any]) -> str:
+    """Empty where there is no message."""
+    first = listed[0] if listed else {"id": ""}
+    if not isinstance(first, dict) or not isinstance(first.get("id"), str):
+        raise Unreadable("a message of the history has no id")
+    return str(first["id"])
 
 
 def _refusal(reply: Frame) -> str:

@@ -11,7 +11,7 @@ from adapters.agent.server.mistakes import nearest
 from adapters.agent.server.model_settings import ModelSettings
 from adapters.agent.server.tool_definitions import Approval, ToolDefinition
 from adapters.agent.server.tools import Toolbox
-from adapters.agent.templates import References, TemplateReferenceError
+from adapters.agent.templates import References
 from gateway.errors import ConfigError
 from gateway.ports import Finding
 
@@ -48,8 +48,6 @@ def _of_file(path: Path, found: dict[str, AgentDefinition], here: Here) -> Itera
         canonical = templates.canonical_agent(agent)
     except DefinitionWrong as error:
         yield from (Finding(False, mistake) for mistake in error.mistakes)
-    except TemplateReferenceError as error:
-        yield Finding(False, f"{path}: {error}")
     except ConfigError as error:
         yield Finding(False, str(error))
     else:
@@ -76,8 +74,10 @@ def _of_tool(tool: ToolDefinition, here: Here) -> Iterator[tuple[str, str]]:
     if here.toolbox.writes(tool) and tool.approval is Approval.AUTO_RUN:
         advice = 'set approval = "requires_approval" or "let_agent_decide", unless nobody need be asked'
         yield f"tool {tool.name} writes and is auto_run", advice
-    if lacking := here.toolbox.lacks(tool):
-        yield f"tool {tool.name} cannot run here: {lacking} is not set", f"set the variable {lacking}"
+    if why := here.toolbox.why_away(tool):
+        lacking = here.toolbox.lacks(tool)
+        advice = f"set the variable {lacking}" if lacking else "only the platform it is pushed to can run it"
+        yield f"tool {tool.name} cannot run here: {why}", advice
 
 
 def _searches(tool: ToolDefinition) -> bool:

@@ -3,11 +3,12 @@
 Posts nothing twice and dials nothing twice: that is decided where the rows are.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, SecretStr
@@ -17,12 +18,14 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from adapters.agent.attached import connect_to, created
 from adapters.agent.line import PING_EVERY_S, REPLY_WITHIN_S, Line, pinging, reading_line
 from adapters.agent.pool import LINGER_S, MOST, Pool
+from adapters.agent.schemas import ToolSchemas
 from gateway.errors import AgentRefused, AgentUnavailable, GatewayError
 from gateway.ports import AgentLine, Finding
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 CLOSE_WITHIN_S = 2.0
 REFUSING = {401, 403, 404}
+NOT_OFFERED = {404, 405, 501}
 
 
 class AgentSettings(BaseModel):
@@ -64,6 +67,7 @@ class AgentClient:
             timeout=10,
             trust_env=not _is_loopback(settings.url),  # a proxy of the environment cannot reach our own machine
         )
+        self._schemas = ToolSchemas(self._http)
 
     async def open_session(self, agent: str) -> str:
         async with self._socket() as socket, reading_line(socket, self._reply_within_s) as line:
@@ -86,7 +90,11 @@ class AgentClient:
             yield socket
         finally:
             try:
-                await socket.close()
+                # `close_timeout` does not count while the platform reads nothing of what we have sent.
+                async with asyncio.timeout(2 * CLOSE_WITHIN_S):
+                    await socket.close()
+            except TimeoutError:
+                pass
             finally:
                 socket.transport.abort()  # also when the closing handshake was cancelled
 
@@ -108,8 +116,29 @@ class AgentClient:
             raise _upgrade_error(error.response.status_code) from error
         except InvalidURI as error:
             raise AgentRefused("the agent platform's address is not one (AGENT__URL, AGENT__WS_URL)") from error
+        except (ValueError, ImportError) as error:
+            # A host or port that cannot be one; a proxy of the environment of a kind we do not speak.
+            what = f"the agent platform cannot be dialled as it is configured ({type(error).__name__})"
+            raise AgentRefused(f"{what}; see AGENT__URL, AGENT__WS_URL and the proxy's address") from error
         except (InvalidHandshake, OSError, EOFError, TimeoutError) as error:
             raise AgentUnavailable(f"the agent platform cannot be reached ({type(error).__name__})") from error
+
+    async def erase(self, session_id: str) -> bool:
+        """An extension of ours: a platform without it knows no such address or method."""
+        try:
+            response = await self._http.delete(f"/sessions/{quote(session_id, safe='')}")
+        except httpx.HTTPError as error:
+            raise AgentUnavailable(f"the agent platform cannot be reached ({type(error).__name__})") from error
+        if response.status_code in NOT_OFFERED:
+            return False
+        if response.status_code in REFUSING:
+            raise AgentRefused(f"the agent platform refuses the key (HTTP {response.status_code}); see AGENT__API_KEY")
+        if not response.is_success:
+            raise AgentUnavailable(f"the agent platform did not erase a session (HTTP {response.status_code})")
+        return True
+
+    async def input_schema(self, agent: str, tool: str) -> dict[str, Any] | None:
+        return (await self._schemas.of(agent)).get(tool)
 
     async def check(self) -> Sequence[Finding]:
         try:

@@ -5,6 +5,7 @@ Pure: no network, no clock, no asyncio. What is unknown reads as None; what is m
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ Content = str | dict[str, Any]
 PostType = Literal["post_message", "post_messages"]
 
 INTERRUPTED = "interrupted"
+MAX_DEPTH = 128  # of a JSON text: what follows goes down it step by step, and Python not much further than this
 
 
 def encode(frame: Mapping[str, Any]) -> str:
@@ -29,15 +31,43 @@ def encode(frame: Mapping[str, Any]) -> str:
 def decode(text: str) -> Frame:
     """Raises `Unreadable` unless the text is one JSON object with a `type`; its texts come cleaned."""
     try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("the frame is not JSON") from error
+        frame = parsed(text)
+    except ValueError as error:
+        raise Unreadable(f"the frame is not JSON, or over {MAX_DEPTH} levels deep") from error
     if not isinstance(frame, dict):
         raise Unreadable("the frame is not a JSON object")
     if not isinstance(frame.get("type"), str):
         raise Unreadable("the frame has no type")
     cleaned: Frame = clean(frame)
     return cleaned
+
+
+def parsed(text: str | bytes) -> Any:
+    """What is JSON, and nothing else: Python also reads NaN, and 1e999 as infinity. Raises `ValueError`."""
+    try:
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not is_shallow(found, MAX_DEPTH):
+        raise ValueError("it is nested too deeply")
+    return found
+
+
+def is_shallow(found: Any, most: int) -> bool:
+    """Are there at most so many levels in it?"""
+    level = [found]
+    for _ in range(most):
+        nested = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        if not nested:
+            return True
+        level = [inner for within in nested for inner in within]
+    return False
+
+
+def _finite(written: str) -> float:
+    if not math.isfinite(number := float(written)):
+        raise ValueError(f"{written[:20]} is no number of JSON")
+    return number
 
 
 def clean(value: Any) -> Any:
@@ -96,8 +126,10 @@ def file_content(data: bytes, *, name: str, mime_type: str) -> Frame:
     }
 
 
-def get_messages(session_id: str) -> Frame:
-    return {"type": "get_messages", "session_id": session_id}
+def get_messages(session_id: str, *, before: str | None = None) -> Frame:
+    """`before` asks for the page before that message; empty: for the last page."""
+    frame: Frame = {"type": "get_messages", "session_id": session_id}
+    return frame if before is None else {**frame, "before": before}
 
 
 def ping_session(session_id: str) -> Frame:
@@ -157,8 +189,10 @@ def participant_status(session_id: str, status: AgentStatus) -> Frame:
     return {"type": "participant_status", "session_id": session_id, "message": {"status": status}}
 
 
-def messages(session_id: str, listed: Sequence[Mapping[str, Any]]) -> Frame:
-    return {"type": "get_messages", "session_id": session_id, "messages": list(listed)}
+def messages(session_id: str, listed: Sequence[Mapping[str, Any]], omitted: int = 0) -> Frame:
+    """`omitted` is how many older ones there are."""
+    frame: Frame = {"type": "get_messages", "session_id": session_id, "messages": list(listed)}
+    return {**frame, "omitted": omitted} if omitted else frame
 
 
 def pong(session_id: str) -> Frame:

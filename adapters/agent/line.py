@@ -39,6 +39,7 @@ class Line:
         self._asking = asyncio.Lock()
         self._asked: deque[tuple[str, asyncio.Future[Frame]]] = deque()
         self._lost: AgentUnavailable | None = None
+        self._refused: tuple[str, str] | None = None  # by an error frame; its own reply may say the same once more
         self.ended = asyncio.Event()
         self.session_id = ""
         self.status: AgentStatus | None = None
@@ -51,9 +52,9 @@ class Line:
                 raise self._lost
             reply: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
             self._asked.append((reply_type, reply))
-            await self.send(frame)
             try:
                 async with asyncio.timeout(self._reply_within_s):
+                    await self.send(frame)  # waits for a platform that does not read, and so do the transport's pings
                     return await reply
             except TimeoutError:
                 # A reply that comes later could be taken for the next one's: this socket is of no more use.
@@ -89,6 +90,11 @@ class Line:
         self.inflow.close(self._lost)
         self.ended.set()
 
+    def rest(self) -> None:
+        """Nobody listens until it is renewed: only the status is noted of what comes."""
+        self.inflow = Inflow()
+        self.inflow.close(LineLost("nobody uses this line"))
+
     def renew(self) -> None:
         """For the next one who listens: what came until now was somebody else's."""
         self.inflow = Inflow()
@@ -98,15 +104,18 @@ class Line:
     def _take(self, text: str | bytes) -> None:
         try:
             frame = frames.decode(text if isinstance(text, str) else text.decode("utf-8", "replace"))
-            if self.session_id and frame.get("session_id", self.session_id) != self.session_id:
+            if self.session_id and (frame.get("session_id") or self.session_id) != self.session_id:
                 log.warning("the agent platform sent a frame of another session")
             elif frame["type"] in REPLIES or frame["type"] == "error":
-                self._settle(frame)
+                if not self._is_said_again(frame):
+                    self._settle(frame)
             elif (event := reading.event(frame)) is not None:
                 self._note(event)
                 self.inflow.put(event)
         except Unreadable as error:
             log.warning("the agent platform sent a frame that cannot be read: %s", error)
+        except RecursionError:
+            log.warning("the agent platform sent a frame that cannot be read: it is nested too deeply")
 
     def _note(self, event: AgentEvent) -> None:
         if isinstance(event, StatusChanged):
@@ -114,10 +123,18 @@ class Line:
         elif isinstance(event, Replied | TurnFailed):
             self.status = AgentStatus.IDLE  # nothing of a turn follows its end but the status itself
 
+    def _is_said_again(self, frame: Frame) -> bool:
+        """A platform may refuse by an `error` frame, by a failed reply, or by both."""
+        refused, self._refused = self._refused, None
+        same = (frame["type"], str(frame.get("error") or frame.get("message") or "")) == refused
+        return same and frame.get("success") is False
+
     def _settle(self, frame: Frame) -> None:
         for at, (reply_type, reply) in enumerate(self._asked):
             if _replies_to(frame, reply_type):
                 del self._asked[at]
+                if frame["type"] == "error":
+                    self._refused = (reply_type, str(frame.get("error") or frame.get("message") or ""))
                 if frame["type"] == "connect_session":
                     self.status = reading.status(frame.get("status"))
                 if not reply.done():

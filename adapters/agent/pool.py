@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adapters.agent.attached import SessionLine
 from adapters.agent.line import Line
 from gateway.errors import AgentUnavailable
+from gateway.events import AgentStatus
 
 LINGER_S = 30.0
 MOST = 200
@@ -82,10 +83,13 @@ class Pool:
             self._waiting -= 1
 
     async def _keep(self, session_id: str, kept: _Kept) -> None:
-        of_use = not kept.line.ended.is_set() and self._linger_s > 0 and session_id not in self._idle
+        # Who learned of a turn's end elsewhere never heard its Idle here: a new line is told what is true now.
+        at_rest = not kept.line.ended.is_set() and kept.line.status is not AgentStatus.PROCESSING
+        of_use = at_rest and self._linger_s > 0 and session_id not in self._idle
         if self._closed or self._waiting or not of_use:
             await self._close(kept)
             return
+        kept.line.rest()
         self._idle[session_id] = kept
         kept.lingering = asyncio.create_task(self._linger(session_id, kept))
         self._lingerers.add(kept.lingering)

@@ -179,7 +179,10 @@ async def _answer(
     try:
         response = await http.request(method, path, params=params, json=json)
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise AgentUnavailable(f"agent {agent}: {http.base_url} does not answer ({type(error).__name__})") from error
+        raise AgentUnavailable(
+            f"agent {agent}: {http.base_url} does not answer ({type(error).__name__}): start it with "
+            "`gateway agents serve`, or set AGENT__URL to where it is"
+        ) from error
     if response.status_code == 404 and absent_is_none:
         return {}
     if not response.is_success:

@@ -3,12 +3,11 @@
 Pure: no network, no clock, no asyncio. What is unknown reads as None; what is malformed raises `Unreadable`.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.agent.frames import INTERRUPTED, Frame
+from adapters.agent.frames import INTERRUPTED, Frame, parsed
 from gateway.errors import Unreadable
 from gateway.events import (
     AgentEvent,
@@ -26,6 +25,7 @@ MAX_TOKENS = 1_000_000_000
 MAX_WORD = 200
 INTEGRATION = ("integration_name", "integration", "integration_id", "tool_name", "tool_id")
 NO_NAME = "(a tool without a name)"
+NO_ID = "an approval was asked for without a message id, so nobody can answer it"
 
 
 def event(frame: Frame) -> AgentEvent | None:
@@ -45,11 +45,17 @@ def status(value: object) -> AgentStatus | None:
     return AgentStatus(value) if isinstance(value, str) and value in set(AgentStatus) else None
 
 
-def history(frame: Frame) -> Sequence[HistoryEntry]:
-    """The entries of a `get_messages` reply, oldest first."""
-    listed = frame.get("messages")
+def page(frame: Frame) -> tuple[list[Any], bool]:
+    """The messages of a `get_messages` reply, oldest first, and whether the session has older ones."""
+    listed, omitted = frame.get("messages"), frame.get("omitted")
     if not isinstance(listed, list):
         raise Unreadable("get_messages without a list of messages")
+    return listed, type(omitted) is int and omitted > 0
+
+
+def history(frame: Frame) -> Sequence[HistoryEntry]:
+    """The entries of a `get_messages` reply, oldest first."""
+    listed, _ = page(frame)
     entries = [history_entry(message) for message in listed]
     called = _called(listed)
     return [_with_arguments(entry, called) for entry in entries if entry is not None]
@@ -63,6 +69,8 @@ def history_entry(message: object) -> HistoryEntry | None:
     said = _said(message)
     if isinstance(said, ApprovalAsked) and not _is_pending(message["content"].get("status")):
         return replace(said, open=False)
+    if isinstance(said, TurnFailed) and said.unanswerable and not _is_pending(message["content"].get("status")):
+        return None  # somebody answered it at the platform itself
     return said
 
 
@@ -134,10 +142,13 @@ def _tokens(usage: object) -> int:
     return sum(count for count in counts if type(count) is int and 0 <= count <= MAX_TOKENS)
 
 
-def _asked(message: Frame, content: Frame) -> ApprovalAsked:
+def _asked(message: Frame, content: Frame) -> ApprovalAsked | TurnFailed:
+    message_id = _word(message, "id")
+    if not message_id:
+        return TurnFailed(message_id="", error=NO_ID, unanswerable=True)
     tool_id, call_id = _word(content, "tool_id"), _word(content, "tool_call_id")
     return ApprovalAsked(
-        message_id=_text(message, "id"),
+        message_id=message_id,
         tool_call_id=call_id,
         tool_id=tool_id,
         tool_name=_word(content, "tool_name") or tool_id or call_id or NO_NAME,
@@ -150,8 +161,8 @@ def _arguments(content: Frame) -> dict[str, Any] | None:
     arguments = content.get("input")
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
+            arguments = parsed(arguments)
+        except ValueError:
             return None
     return arguments if isinstance(arguments, dict) else None
 

@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from adapters.agent.server.definitions import AgentDefinition
-from adapters.agent.server.tool_definitions import ToolDefinition
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from adapters.agent.server.definitions import AgentDefinition
+    from adapters.agent.server.tool_definitions import ToolDefinition
 
 KINDS = {"inputs": "input", "outputs": "output", "tools": "tool"}
 OPENED = re.compile(r"\[\[(?!\[)(?:([^\[\]]*)\]\])?")
@@ -21,7 +24,14 @@ MEANT = re.compile(r"(inputs?|outputs?|tools?)\b", re.IGNORECASE)
 
 
 class TemplateReferenceError(ConfigError):
-    """A placeholder leads nowhere, or to more than one thing. Its text names the place and the placeholder."""
+    """A placeholder leads nowhere, or to more than one thing. Its text names the place and the placeholder.
+
+    `written` is the placeholder as it stands in the text.
+    """
+
+    def __init__(self, message: str, written: str) -> None:
+        super().__init__(message)
+        self.written = written
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class References:
     tools: Mapping[str, str]
 
     @classmethod
-    def of(cls, agent: AgentDefinition) -> "References":
+    def of(cls, agent: "AgentDefinition") -> "References":
         return cls(
             inputs={one.name: agent.input_id(one) for one in agent.inputs},
             outputs={one.name: agent.output_id(one) for one in agent.outputs},
@@ -44,7 +54,7 @@ class References:
         return {"inputs": self.inputs, "outputs": self.outputs, "tools": self.tools}[kind]
 
 
-def canonical_agent(agent: AgentDefinition) -> AgentDefinition:
+def canonical_agent(agent: "AgentDefinition") -> "AgentDefinition":
     """The agent with its placeholders in the platform's form; a conversational one as it is.
 
     Raises `TemplateReferenceError`. Doing it twice changes nothing.
@@ -58,7 +68,7 @@ def canonical_agent(agent: AgentDefinition) -> AgentDefinition:
     )
 
 
-def _canonical_tool(tool: ToolDefinition, refs: References, at: str) -> ToolDefinition:
+def _canonical_tool(tool: "ToolDefinition", refs: References, at: str) -> "ToolDefinition":
     parameters = {
         name: one.model_copy(
             update={"description": canonical(one.description, refs, f"{at}, parameter {name}, description")}
@@ -142,7 +152,7 @@ def _did_you_mean(*near: str) -> str:
 
 
 def _wrong(place: str, written: str, why: str) -> TemplateReferenceError:
-    return TemplateReferenceError(f"{place}: {' '.join(written.split())[:80]}: {why}")
+    return TemplateReferenceError(f"{place}: {' '.join(written.split())[:80]}: {why}", written)
 
 
 def filled(text: str, refs: References, values: Mapping[str, object]) -> str:

@@ -1,5 +1,6 @@
 """Slack's limits on blocks and views, as it enforces them. Pure."""
 
+import json
 import secrets
 from typing import Any
 
@@ -7,7 +8,8 @@ from adapters.sandbox.errors import SlackSaysNo
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
-HIDDEN_TOTAL = 13_200  # undocumented: beyond it Slack answers msg_blocks_too_long
+HIDDEN_TOTAL = 13_200  # of a message, undocumented: beyond it Slack answers msg_blocks_too_long
+VIEW_TOTAL = 250_000  # of a view as JSON
 MARKDOWN_TOTAL = 12_000
 KNOWN = {
     "actions",
@@ -29,8 +31,14 @@ class _Wrong(Exception):
     pass
 
 
-def check_blocks(blocks: Any, *, most: int = MESSAGE_BLOCKS) -> None:
+def check_blocks(blocks: Any) -> None:
     """Raises `SlackSaysNo("invalid_blocks")` with the place and the reason."""
+    _check_each(blocks, MESSAGE_BLOCKS)
+    if _characters(blocks) > HIDDEN_TOTAL:
+        raise SlackSaysNo("msg_blocks_too_long")
+
+
+def _check_each(blocks: Any, most: int) -> None:
     if not isinstance(blocks, list):
         raise SlackSaysNo("invalid_blocks_format")
     try:
@@ -44,15 +52,14 @@ def check_blocks(blocks: Any, *, most: int = MESSAGE_BLOCKS) -> None:
         raise SlackSaysNo("invalid_blocks", f"[ERROR] {wrong}") from None
     except (KeyError, TypeError, AttributeError) as broken:
         raise SlackSaysNo("invalid_blocks", f"[ERROR] missing or odd: {broken}") from None
-    if _characters(blocks) > HIDDEN_TOTAL:
-        raise SlackSaysNo("msg_blocks_too_long")
 
 
 def check_view(view: Any) -> None:
     if not isinstance(view, dict) or view.get("type") != "modal":
         raise SlackSaysNo("invalid_arguments", "[ERROR] must be a view of type modal")
-    check_blocks(view.get("blocks"), most=VIEW_BLOCKS)
+    _check_each(view.get("blocks"), VIEW_BLOCKS)
     try:
+        _at_most(len(json.dumps(view)), VIEW_TOTAL, "characters in a view")
         _check_text(view.get("title"), 24, "/title", "plain_text")
         for name in ("submit", "close"):
             if view.get(name) is not None:

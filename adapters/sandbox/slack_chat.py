@@ -52,6 +52,8 @@ class Chat:
         content = _content(arguments, POST_TEXT)
         thread = self._thread(channel, arguments.get("thread_ts"))
         extra: Thing = {name: arguments.get(name) for name in ("username", "icon_url", "icon_emoji")}
+        if thread and _true(arguments.get("reply_broadcast")):
+            extra["subtype"] = "thread_broadcast"
         post = self._workspace.post(
             channel, user=cast.BOT_USER, thread_ts=thread, metadata=_metadata(arguments), **content, **extra
         )

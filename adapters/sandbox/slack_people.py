@@ -43,7 +43,8 @@ class Directory:
 
     def _history(self, arguments: Thing) -> Thing:
         channel = self._workspace.channel(str(arguments.get("channel"))).id
-        posts = [post for post in self._workspace.posts(channel) if not post.get("thread_ts")]
+        all_posts = self._workspace.posts(channel)
+        posts = [one for one in all_posts if not one.get("thread_ts") or one.get("subtype") == "thread_broadcast"]
         return _page(list(reversed(posts)), arguments)
 
     def _replies(self, arguments: Thing) -> Thing:

@@ -1,8 +1,8 @@
-"""Slack's endpoint and its Web API: the only I/O of Slack. Bolt dispatches every event, action and view."""
+"""Slack's endpoint, and what is asked of its Web API. Bolt dispatches every event, action and view."""
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,18 +19,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.slack import checks, decisions, inbound, render
+from adapters.slack import card, checks, decisions, inbound, posts, render
+from adapters.slack.live import SlackLive
 from gateway.errors import (
     DatabaseAway,
     GiveUp,
-    KeyRefused,
     TryLater,
-    Uncertain,
     Unknowable,
     Unreadable,
     WillNeverArrive,
 )
-from gateway.events import MediaRef, Outbound, Receipt, ShowOutcome, ThreadRef
+from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 from gateway.web.guard import capped_body, refusing
 
@@ -40,11 +39,7 @@ MAX_BODY = 1024 * 1024  # bytes; Slack's own payloads stay far below
 TIMEOUT_S = 15
 CLOCKS_APART = timedelta(minutes=5)
 MAX_PAGES = 10  # of a look for one message
-PASSING = {"ratelimited", "rate_limited"}
-KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
 PACE = Pace(timedelta(seconds=1), burst=5)  # Slack: one message a second in a channel, short bursts are borne
-BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
 
 class SlackSettings(BaseModel):
@@ -75,6 +70,8 @@ class SlackChannel:
         self._clock = clock
         self._http = aiohttp.ClientSession()
         self._client = self._web_client(settings.bot_token.get_secret_value())
+        self._posts = posts.Posts(self._client)
+        self.live = SlackLive(self._posts, clock)
 
     def _web_client(self, token: str | None) -> AsyncWebClient:
         base_url = self._settings.api_url.rstrip("/") + "/"
@@ -151,6 +148,13 @@ class SlackChannel:
 
     # --- out -----------------------------------------------------------------------------------------------
 
+    @property
+    def by_code(self) -> bool:
+        return False
+
+    def shows_whole(self, approval: ApprovalView) -> bool:
+        return card.shows_whole(approval)
+
     def lane(self, to: ThreadRef) -> str:
         return f"slack:{to.account}:{to.key.partition(':')[0]}"
 
@@ -158,50 +162,28 @@ class SlackChannel:
         return PACE
 
     async def send(self, message: Outbound) -> Receipt:
-        channel, _, thread = message.to.key.partition(":")
         shown = render.message(message)
-        try:
-            if isinstance(message, ShowOutcome) and message.receipt is not None:
-                return await self._change(message.receipt, shown)
-            return await self._post(channel, thread, shown, message.ref)
-        except SlackApiError as error:
-            raise _ours(error) from error
-        except aiohttp.ClientConnectorError as error:
-            raise TryLater("Slack cannot be reached") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Uncertain("Slack's answer was lost") from error
-
-    async def _post(self, channel: str, thread: str, shown: dict[str, Any], ref: str) -> Receipt:
-        answer = await self._client.chat_postMessage(
-            channel=channel,
-            thread_ts=thread or None,
-            metadata={"event_type": "gatehouse", "event_payload": {"ref": ref}},
-            parse="none",
-            unfurl_links=False,
-            unfurl_media=False,
-            **shown,
-        )
-        return Receipt(provider_id=f"{answer['channel']}:{answer['ts']}")
-
-    async def _change(self, receipt: Receipt, shown: dict[str, Any]) -> Receipt:
-        channel, _, ts = receipt.provider_id.partition(":")
-        try:
-            await self._client.chat_update(channel=channel, ts=ts, **shown)
-        except SlackApiError as error:
-            if error.response.get("error") not in CARD_GONE:
-                raise
-            return await self._post(channel, ts, shown, "")
-        return receipt
+        match message:
+            case ShowOutcome(receipt=Receipt() as receipt):
+                return await self._posts.change(receipt, shown)
+            case Say(replaces=handle) if handle:
+                return await self._posts.replace(handle, message.to.key, shown, message.ref)
+            case Remind(receipt=Receipt() as receipt):
+                # A reply in a thread rings for nobody who is not in it: it is shown in the channel too.
+                return await self._posts.post(receipt.provider_id, shown, message.ref, in_channel_too=True)
+            case _:
+                return await self._posts.post(message.to.key, shown, message.ref)
 
     async def find(self, message: Outbound) -> Receipt | None:
-        """Looks for our id in what was written since the first try. Editing twice is the same as once."""
+        """Looks for our id in what was written since the first try. Changing a message twice is the same as once."""
         if isinstance(message, ShowOutcome):
             return None
-        channel, _, thread = message.to.key.partition(":")
+        below = message.receipt if isinstance(message, Remind) else None
+        channel, _, thread = (below.provider_id if below else message.to.key).partition(":")
         try:
             return await self._find(channel, thread, message)
         except SlackApiError as error:
-            if isinstance(ours := _ours(error), WillNeverArrive):
+            if isinstance(ours := posts.meaning(error), WillNeverArrive):
                 raise Unknowable("Slack does not show us the channel's messages") from error
             raise TryLater(str(ours)) from error
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -230,6 +212,14 @@ class SlackChannel:
         """Slack sends an event again, three times within about six minutes; there is no list to ask."""
         return ()
 
+    async def members(self, group: str) -> Collection[str]:
+        """The ids of those in a user group, without their team. Raises where Slack does not say."""
+        answer = await self._client.usergroups_users_list(usergroup=group.rpartition("/")[2])
+        users = answer.get("users")
+        if not isinstance(users, list):
+            raise GiveUp("Slack's answer names no members")
+        return [str(user) for user in users]
+
     async def fetch(self, media: MediaRef) -> Blob:
         raise GiveUp("files from Slack are not fetched yet")
 
@@ -238,27 +228,26 @@ class SlackChannel:
         try:
             answer = await self._client.auth_test()
         except SlackApiError as error:
-            return [Finding(False, f"slack: {_ours(error)}", "see SLACK__BOT_TOKEN")]
+            return [Finding(False, f"slack: {posts.meaning(error)}", "see SLACK__BOT_TOKEN")]
         except (aiohttp.ClientError, TimeoutError):
             return [Finding(False, "slack: it cannot be reached", "see SLACK__API_URL and this machine's network")]
         told = answer.data if isinstance(answer.data, dict) else {}
         return checks.of_token(told, answer.headers, before, self._clock())
 
+    async def nobody_at(self, address: str) -> str:
+        """Why a user's id leads to nobody; empty: somebody is there. Raises `TryLater` or `GiveUp`."""
+        team, _, user = address.rpartition("/")
+        with posts.refusals():
+            try:
+                answer = await self._client.users_info(user=user)
+            except SlackApiError as error:
+                if error.response.get("error") in checks.NO_USER:
+                    return "Slack knows no such user"
+                raise
+        return checks.of_user(answer.get("user") or {}, team)
+
     async def aclose(self) -> None:
         await self._http.close()
-
-
-def _ours(error: SlackApiError) -> Exception:
-    said = str(error.response.get("error") or f"HTTP {error.response.status_code}")
-    if said in KEY_REFUSED:
-        return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN")
-    if error.response.status_code == 429 or said in PASSING:
-        wait = error.response.headers.get("Retry-After", "")
-        return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)
-    page = error.response.status_code < 400 and not error.response.get("error")  # of a proxy in between, not Slack's
-    if error.response.status_code >= 500 or said in BROKEN or page:
-        return Uncertain(f"Slack said {said}")
-    return WillNeverArrive(f"Slack said {said}")
 
 
 async def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""What `auth.test` tells of our token, as lines of `gateway doctor`. Pure."""
+"""What `auth.test` tells of our token, as lines of `gateway doctor`, and `users.info` of a person. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +9,7 @@ from gateway.ports import Finding
 
 NEEDED = ("app_mentions:read", "chat:write", "im:history", "channels:history", "groups:history")
 """As docs/deploying.md lists them."""
+NO_USER = ("user_not_found", "user_not_visible", "users_not_found")
 
 
 def of_token(answer: Mapping[str, Any], headers: Mapping[str, str], before: datetime, after: datetime) -> list[Finding]:
@@ -18,6 +19,17 @@ def of_token(answer: Mapping[str, Any], headers: Mapping[str, str], before: date
     found = [Finding(True, f"slack: the token is {bot}'s in the workspace {team}")]
     found += _scopes(told.get("x-oauth-scopes"))
     return found + clocks.by_header("slack", told.get("date"), before, after)
+
+
+def of_user(user: Mapping[str, Any], team: str) -> str:
+    """Why this user cannot be an approver; empty: they can. `team` is the one that is written, or empty."""
+    if user.get("deleted"):
+        return "this user is deactivated"
+    if user.get("is_bot"):
+        return "this user is a bot"
+    if team and team not in (user.get("team_id"), user.get("enterprise_id")):
+        return f"this user is of the workspace {user.get('team_id') or '?'}"
+    return ""
 
 
 def _scopes(said: str | None) -> list[Finding]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Any
 
+from adapters.slack.card import DECIDES
 from gateway.errors import NotProven
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
 MAX_AGE_S = 300  # both ways, as Slack's own libraries check
+UNKNOWN = "unknown"  # no digest begins like this: whoever does not say what they saw decides nothing
 TAKEN_SUBTYPES = (None, "file_share", "thread_broadcast", "me_message")
 
 
@@ -88,6 +90,26 @@ def clicker(body: Mapping[str, Any]) -> Identity:
         name=_text(user, "name") or _text(user, "username"),
         proof=Proof.PLATFORM,
     )
+
+
+def clicked(body: Mapping[str, Any]) -> tuple[str, str]:
+    """The request that a button is about, and the beginning of the digest of what was shown beside it."""
+    actions = body.get("actions")
+    first = actions[0] if isinstance(actions, list) and actions else None
+    block = _text(first, "block_id")
+    digest = block.removeprefix(DECIDES) if block.startswith(DECIDES) else ""
+    return _text(first, "value"), digest or UNKNOWN
+
+
+def about(view: Mapping[str, Any]) -> tuple[str, str]:
+    """The same of a form."""
+    approval_id, _, digest = _text(view, "private_metadata").partition(" ")
+    return approval_id, digest or UNKNOWN
+
+
+def pressed_in(body: Mapping[str, Any]) -> str:
+    """The form that holds the button; empty: a message does."""
+    return _text(body.get("view"), "id")
 
 
 def written(view: Mapping[str, Any], block: str) -> str:

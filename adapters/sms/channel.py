@@ -18,7 +18,7 @@ from twilio.rest import Client
 from adapters.sms import inbound, render
 from gateway import clocks
 from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import MediaRef, Outbound, Receipt, ThreadRef
+from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, ThreadRef
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 from gateway.web.guard import capped_body, refusing
 
@@ -94,6 +94,13 @@ class SmsChannel:
         signature = request.headers.get("x-twilio-signature")
         settings = self._settings
         return inbound.proven_form(url, body, signature, tokens=settings.tokens, account_sid=settings.account_sid)
+
+    @property
+    def by_code(self) -> bool:
+        return True
+
+    def shows_whole(self, approval: ApprovalView) -> bool:
+        return render.shows_whole(approval)
 
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"

@@ -1,14 +1,94 @@
-"""Our messages -> SMS text. Pure."""
+"""Our messages -> SMS text. Pure. What people or models wrote is shown as text; control characters are spelled out."""
 
-from gateway.errors import WillNeverArrive
-from gateway.events import Outbound, Say
+import json
+import unicodedata
+
+from adapters.sms import segments
+from gateway import sentences
+from gateway.events import ApprovalState, ApprovalView, AskApproval, Outbound, Remind, Say, ShowOutcome
 
 MAX_CHARS = 1600  # Twilio refuses a longer Body (error 21617)
+MAX_REQUEST = 480  # three segments; a request that needs more is not approved by text
 
 
 def text_for(message: Outbound) -> str:
-    """The text to send. Raises `WillNeverArrive` for what SMS cannot show yet."""
-    if not isinstance(message, Say):
-        raise WillNeverArrive("approvals cannot be shown by SMS yet")
-    text = message.text.strip()
+    text = _text(message)
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
+
+
+def _text(message: Outbound) -> str:
+    match message:
+        case Say():
+            return message.text.strip()
+        case AskApproval(approval=asked):
+            return _request("", asked, message.code)
+        case Remind(approval=asked):
+            # An edit voids the code, so a changed request comes anew, as a reminder does.
+            return _request("Changed: " if asked.difference else "Reminder: ", asked, message.code)
+        case ShowOutcome(approval=asked):
+            return _outcome(asked)
+
+
+def shows_whole(asked: ApprovalView) -> bool:
+    """Nothing is cut off or hidden in the text."""
+    hidden = set(asked.hidden) & set(asked.arguments or {})
+    return asked.arguments is not None and not hidden and len(_what(asked)) <= MAX_REQUEST
+
+
+def _request(before: str, asked: ApprovalView, code: str) -> str:
+    """Action and arguments first, in one segment if it fits. What cannot be shown whole cannot be approved here."""
+    what, until = before + _cut(_what(asked)), f"Expires {sentences.time(asked.expires_at)}."
+    texts = [f"{what}\n{how} {until}" for how in _ways(asked, code)]
+    return min(texts, key=segments.count)
+
+
+def _ways(asked: ApprovalView, code: str) -> tuple[str, ...]:
+    """How to decide, in the best words first."""
+    approves, denies = shows_whole(asked) or asked.approve_unseen, not asked.reason_required
+    if approves and denies:
+        return f"Reply YES {code} to approve or NO {code}.", f"YES {code} or NO {code}?"
+    if approves:
+        return (f"Reply YES {code} to approve. A denial needs a reason, which a text cannot give.",)
+    if denies:
+        return (f"Not all of it is shown here, so it cannot be approved by text. Reply NO {code} to deny.",)
+    return ("Not all of it is shown here: it cannot be decided by text.",)
+
+
+def _outcome(asked: ApprovalView) -> str:
+    """Without the reason of a denial: it may quote what only its surface should show."""
+    by = f" by {_visible(asked.decided_by)}" if asked.decided_by else ""
+    match asked.state:
+        case ApprovalState.PENDING:
+            said = "still open"
+        case ApprovalState.EXPIRED:
+            said = f"not decided: {_visible(asked.reason)}" if asked.reason else "not decided"
+        case ApprovalState.CANCELLED:
+            said = "withdrawn"
+        case state:
+            said = f"{state.value}{by}"
+    return f"{_visible(asked.tool)}: {said}."
+
+
+def _what(asked: ApprovalView) -> str:
+    return _visible(f"{asked.tool}: {_arguments(asked)}")
+
+
+def _arguments(asked: ApprovalView) -> str:
+    if asked.arguments is None:
+        return "the agent did not say with what"
+    shown = (f"{_bounded(name)}={_bounded(value)}" for name, value in asked.arguments.items())
+    return ", ".join(shown) or "no arguments"
+
+
+def _bounded(value: object) -> str:
+    """A text that could pass for another argument is in quotes."""
+    plain = isinstance(value, str) and not set(value) & set(',="') and value == value.strip()
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_REQUEST else text[: MAX_REQUEST - 1] + "…"
+
+
+def _visible(text: str) -> str:
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c)[0] == "C" else c for c in text)

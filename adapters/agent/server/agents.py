@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.agent.server import rows, wire
+from adapters.agent.server import arguments, rows, wire
 from adapters.agent.server.database import Database
 from adapters.agent.server.definitions import AgentDefinition
-from adapters.agent.server.refusals import Conflict, NotFound
+from adapters.agent.server.keeping import keep
+from adapters.agent.server.limits import Limits
+from adapters.agent.server.refusals import Conflict, Full, NotFound
 from adapters.agent.server.tables import saved_agents
 from adapters.agent.templates import canonical_agent
 
@@ -20,8 +23,6 @@ Body = Mapping[str, Any]
 BRANCH = "main"
 NOT_KEPT = ("_id", "id", "mainBranch", "branch_id", "deploy", "bump", "description")
 """What a client sends about the saving, not about the agent."""
-
-MAX_AT_HAND = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Saved:
 class Agents:
     """Saved ones are kept as they came, so that what this server does not know of them is not lost."""
 
-    def __init__(self, files: Mapping[str, AgentDefinition], database: Database) -> None:
+    def __init__(self, files: Mapping[str, AgentDefinition], database: Database, limits: Limits | None = None) -> None:
         """Raises `TemplateReferenceError` for a file with a placeholder that leads nowhere."""
         self._files = {name: canonical_agent(file) for name, file in files.items()}
         self._shown_files = {name: _shown_file(file) for name, file in self._files.items()}
         self._database = database
+        self._limits = limits or Limits()
         self._at_hand: dict[str, tuple[int, AgentDefinition]] = {}
 
     async def find(self, tenant: str, id_or_name: str) -> AgentDefinition | None:
@@ -66,6 +68,11 @@ class Agents:
             raise NotFound(f"there is no agent {id or name!r}")
         return _shown(row)
 
+    async def read_with_schemas(self, tenant: str, *, id: str = "", name: str = "") -> dict[str, Any]:
+        """`read`, and what each tool takes from a person who is asked; not of a tool that cannot run here."""
+        read, agent = await self.read(tenant, id=id, name=name), await self.find(tenant, id or name)
+        return read if agent is None else {**read, "tools": _with_schemas(read.get("tools", {}), agent)}
+
     async def listed(self, tenant: str, *, limit: int, offset: int) -> Sequence[dict[str, Any]]:
         """Those from files first, then the saved ones, oldest first."""
         files = list(self._shown_files.values())[offset : offset + limit]
@@ -75,16 +82,22 @@ class Agents:
             return [*files, *(_shown(row) for row in (await db.execute(page)).mappings())]
 
     async def add(self, tenant: str, body: Body) -> Saved:
-        """Raises `Wrong`, or `Conflict` when the name is taken."""
+        """Raises `Wrong`, `Full`, or `Conflict` when the name is taken."""
         id, kept = secrets.token_hex(12), _kept(body)
         wire.definition_of(kept, id)
         row = {"id": id, "tenant": tenant, "name": self._free_name(kept), "body": kept, "version": 1}
         try:
             async with self._database.writing() as db:
+                await self._check_room(db, tenant)
                 await db.execute(insert(saved_agents).values(**row, created_at=rows.now(), updated_at=rows.now()))
         except IntegrityError as error:
             raise Conflict(_taken(row["name"])) from error
         return Saved(id, wire.unavailable(kept))
+
+    async def _check_room(self, db: AsyncConnection, tenant: str) -> None:
+        most = self._limits.max_agents
+        if int(await db.scalar(select(func.count()).select_from(saved_agents).filter_by(tenant=tenant)) or 0) >= most:
+            raise Full(f"{most} agents are saved with this key: delete one, or set AGENT_SERVER__MAX_AGENTS")
 
     async def change(self, tenant: str, id: str, body: Body) -> Saved:
         """What `body` does not name stays. Raises `NotFound`, `Wrong` or `Conflict`."""
@@ -121,10 +134,8 @@ class Agents:
         """The same object while the agent does not change: the runtime keeps what it made of it."""
         kept = self._at_hand.get(row["id"])
         if kept is None or kept[0] != row["version"]:
-            if len(self._at_hand) >= MAX_AT_HAND:
-                self._at_hand.pop(next(iter(self._at_hand)))
-            kept = self._at_hand[row["id"]] = (row["version"], wire.definition_of(row["body"], row["id"]))
-        return kept[1]
+            kept = (row["version"], wire.definition_of(row["body"], row["id"]))
+        return keep(self._at_hand, row["id"], kept)[1]
 
     def _free_name(self, body: Body) -> str:
         name = str(body["name"])
@@ -135,6 +146,14 @@ class Agents:
     def _refuse_file(self, id: str) -> None:
         if id in self._files:
             raise Conflict(f"the agent {id!r} comes from a file of this server: change it there")
+
+
+def _with_schemas(tools: Mapping[str, Any], agent: AgentDefinition) -> dict[str, Any]:
+    schemas = {tool.name: arguments.schema_for_people(tool) for tool in agent.tools}
+    return {
+        id: {**tool, "input_schema": schemas[tool["name"]]} if tool.get("name") in schemas else tool
+        for id, tool in tools.items()
+    }
 
 
 def _taken(name: object) -> str:

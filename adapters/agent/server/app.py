@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import hashlib
 import hmac
 import ipaddress
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 from starlette.applications import Starlette
@@ -19,15 +20,20 @@ from adapters.agent.server import definitions
 from adapters.agent.server.agents import Agents
 from adapters.agent.server.database import POOL_SIZE, Database
 from adapters.agent.server.functional import Functional
+from adapters.agent.server.limits import Limits
 from adapters.agent.server.model_settings import ModelSettings
 from adapters.agent.server.models import Models
-from adapters.agent.server.rates import Rates
+from adapters.agent.server.refusals import Full
 from adapters.agent.server.rest import Rest, refused, unknown_address
+from adapters.agent.server.rows import tenant_of
 from adapters.agent.server.runtime import Runtime
 from adapters.agent.server.sessions import LOOK_EVERY_S, Sessions
 from adapters.agent.server.sockets import Socket
 from adapters.agent.server.store import Store
 from adapters.agent.server.tools import Toolbox, ToolSettings
+from gateway.errors import Foreign, NotProven, Refused
+
+NO_KEY = "the API key is missing or wrong"
 
 
 class ServerSettings(BaseModel):
@@ -40,28 +46,26 @@ class ServerSettings(BaseModel):
     api_key: SecretStr | None = None  # None: any key, from this machine only
     approval_expires_after: timedelta = timedelta(days=8)  # longer than the gateway's own longest wait
     look_every_s: float = LOOK_EVERY_S
-    requests_per_second: float = 50  # of REST with one key, on average; 0: no limit
-    requests_at_once: int = 200
-    max_request_bytes: int = 16 * 1024 * 1024
-    frames_per_second: float = 100  # of one socket, on average; 0: no limit
-    frames_at_once: int = 2000
+    limits: Limits = Limits()
 
 
 def build(settings: ServerSettings) -> Starlette:
     """Raises `ConfigError`. The store is opened and closed by the app's lifespan."""
+    limits = settings.limits
     files = definitions.load(settings.agents_dir)
     database = Database(settings.database_url, pool_size=settings.pool_size, direct_url=settings.direct_url)
-    agents = Agents(files, database)
+    agents = Agents(files, database, limits)
     models = Models(settings.model)
     models.tell(files.values())
     toolbox = Toolbox(settings.tools)
     toolbox.tell(files.values())
-    runtime = Runtime(models=models, toolbox=toolbox)
-    sessions = Sessions(Store(database), agents, runtime, approval_expires_after=settings.approval_expires_after)
+    runtime = Runtime(models=models, toolbox=toolbox, limits=limits)
+    sessions = Sessions(
+        Store(database, limits), agents, runtime, approval_expires_after=settings.approval_expires_after
+    )
     door = Door(settings, sessions)
-    rates = Rates(settings.requests_per_second, settings.requests_at_once)
-    functional = Functional(runtime, database)
-    rest = Rest(agents, functional, rates, door.tenant, max_bytes=settings.max_request_bytes)
+    functional = Functional(runtime, database, within_s=limits.run_timeout)
+    rest = Rest(agents, functional, sessions.erase, door.tenant, limits)
     routes = [*door.routes(), *rest.routes()]
 
     @contextlib.asynccontextmanager
@@ -87,33 +91,64 @@ class Door:
 
     def __init__(self, settings: ServerSettings, sessions: Sessions) -> None:
         self._api_key = settings.api_key
-        self._settings = settings
+        self._limits = settings.limits
         self._sessions = sessions
+        self._open: Counter[str] = Counter()
 
     def routes(self) -> list[BaseRoute]:
         return [WebSocketRoute("/ws/session", self._session)]
 
     async def _session(self, websocket: WebSocket) -> None:
-        tenant = self.tenant(websocket)
-        if tenant is None:
-            await websocket.send_denial_response(refused("the API key is missing or wrong", 401))
+        try:
+            tenant = self._admitted(websocket)
+        except Refused as error:
+            await websocket.send_denial_response(refused(str(error), error.status))
             return
-        rates = Rates(self._settings.frames_per_second, self._settings.frames_at_once)
-        await Socket(websocket, self._sessions, tenant, rates).serve()
+        self._open[tenant] += 1
+        try:
+            await Socket(websocket, self._sessions, tenant, self._limits).serve()
+        finally:
+            self._open[tenant] -= 1
+            self._open = +self._open  # without those that are at 0
 
-    def tenant(self, connection: HTTPConnection) -> str | None:
-        """Whose sessions and agents a connection may see: a digest of its key. None: it may not come in."""
+    def _admitted(self, websocket: WebSocket) -> str:
+        tenant, most = self.tenant(websocket), self._limits.max_sockets
+        if self._open[tenant] >= most:
+            raise Full(f"{most} sockets with this key are open: close one, or set AGENT_SERVER__MAX_SOCKETS")
+        return tenant
+
+    def tenant(self, connection: HTTPConnection) -> str:
+        """Whose sessions and agents a connection may see: a digest of its key. Raises `NotProven` or `Foreign`."""
         key = connection.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if self._api_key is None:
-            if not _is_local(connection):
-                return None
+            _check_is_local(connection)
         elif not hmac.compare_digest(key.encode(), self._api_key.get_secret_value().encode()):
-            return None
-        return hashlib.sha256(key.encode()).hexdigest()
+            raise NotProven(NO_KEY)
+        return tenant_of(key)
 
 
-def _is_local(connection: HTTPConnection) -> bool:
+def _check_is_local(connection: HTTPConnection) -> None:
+    """No web page either: a browser on this machine also says whose page it is, and which name led it here."""
+    if connection.client is None or not _is_loopback(connection.client.host):
+        raise NotProven(NO_KEY)
+    host = connection.headers.get("host", "")
+    if not _is_loopback(_name_of(host)):
+        raise Foreign(f"the Host {host[:100]!r} is not this machine: without AGENT__API_KEY use 127.0.0.1 or localhost")
+    origin = connection.headers.get("origin")
+    if origin is not None and origin != f"http://{host}":
+        raise Foreign(f"a page of {origin[:100]!r} may not come in without a key: set AGENT__API_KEY")
+
+
+def _name_of(host: str) -> str:
+    """Without its port. Empty where it is none."""
     try:
-        return connection.client is not None and ipaddress.ip_address(connection.client.host).is_loopback
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.agent.server.parameters import like
-from adapters.agent.server.tool_definitions import ASK, WHY, Approval, ToolDefinition
+from adapters.agent.server.tool_definitions import ASK, WHY, Approval, Parameter, ToolDefinition
 
 ASK_WORDS = {
     ASK: {"type": "boolean", "description": "True when a person should approve this call before it runs."},
@@ -18,11 +18,23 @@ class ArgumentsWrong(Exception):
 
 def schema(tool: ToolDefinition) -> dict[str, Any]:
     """What the model may fill in: no static input is among it."""
-    asked = tool.asked_parameters
-    properties = {name: parameter.schema_object for name, parameter in asked.items()}
+    made = _object(tool.asked_parameters)
     if tool.approval is Approval.LET_AGENT_DECIDE:
-        properties |= ASK_WORDS
-    required = [name for name, parameter in asked.items() if parameter.required]
+        made["properties"] |= ASK_WORDS
+    return made
+
+
+def schema_for_people(tool: ToolDefinition) -> dict[str, Any]:
+    """What a person who is asked may change: what the model filled in, and what only a person does."""
+    own = {name: like(value) for name, value in tool.fixed.items() if name not in tool.static}
+    hidden = {name: parameter for name, parameter in own.items() if parameter is not None}
+    declared = {name: parameter for name, parameter in tool.parameters.items() if name not in tool.static}
+    return _object({**hidden, **declared})
+
+
+def _object(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    properties = {name: parameter.schema_object for name, parameter in parameters.items()}
+    required = [name for name, parameter in parameters.items() if parameter.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 

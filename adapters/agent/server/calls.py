@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.agent.frames import Frame
 from adapters.agent.server import rows
-from adapters.agent.server.rows import AnsweredCall, CallState
+from adapters.agent.server.rows import AnsweredCall, CallState, MadeCall
 from adapters.agent.server.tables import calls, messages
 from gateway.events import Answer, Confirm
 
@@ -61,6 +61,29 @@ async def answered_calls(db: AsyncConnection, session_id: str, batch: str) -> tu
             reason=row["reason"],
         )
         for row in (await db.execute(query)).mappings()
+    )
+
+
+async def asked(db: AsyncConnection, session_id: str, request_id: str | None) -> MadeCall | None:
+    """The open request that `answer` would answer."""
+    row = await _asked(db, session_id, request_id)
+    return _made(row) if row and row["state"] == CallState.PENDING else None
+
+
+async def made(db: AsyncConnection, session_id: str, turn_id: str) -> Sequence[MadeCall]:
+    """All that the turn asked for or ran, in order."""
+    query = select(calls).filter_by(session_id=session_id, turn_id=turn_id).order_by(calls.c.seq)
+    return [_made(row) for row in (await db.execute(query)).mappings()]
+
+
+def _made(row: Mapping[str, Any] | RowMapping) -> MadeCall:
+    return MadeCall(
+        tool_call_id=row["tool_call_id"],
+        tool_name=row["tool_name"],
+        arguments=row["arguments"] if row["final_arguments"] is None else row["final_arguments"],
+        state=CallState(row["state"]),
+        result=row["result"],
+        reason=row["reason"],
     )
 
 

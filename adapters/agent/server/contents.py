@@ -14,8 +14,8 @@ SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"
 TEXTS = ("application/json", "application/xml", "application/yaml", "application/toml")
 
 
-def user_content(content: Content, model: "Model") -> "UserContent":
-    """For the offline model any file as it is; for others what chat completions take: texts, images and PDF."""
+def user_content(content: Content, model: "Model | None") -> "UserContent":
+    """For the offline model any file as it is; for others, or None, what chat completions take: texts, images, PDF."""
     from pydantic_ai.messages import BinaryContent
     from pydantic_ai.models.function import FunctionModel
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from adapters.agent.server.liveness import AWAY, Liveness
 from adapters.agent.server.tables import LATER_INDEXES, metadata
+from adapters.agent.server.waiting import Queue
 from gateway.errors import ConfigError
 
 DRIVERS = {
@@ -25,6 +26,7 @@ DRIVERS = {
 }
 
 POOL_SIZE = 3
+SQLITE_POOL_SIZE = 5
 PATIENCE_S = 15.0  # of a turn that has something to write
 PAUSE_S = 0.3
 CONNECTION_WITHIN_S = 10.0
@@ -73,9 +75,15 @@ class Database:
         if self._is_sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         self._engine = _sqlite(url) if self._is_sqlite else _postgres(url, pool_size, through_pooler=bool(direct_url))
+        self._queue = Queue(SQLITE_POOL_SIZE if self._is_sqlite else pool_size, CONNECTION_WITHIN_S)
         self._one_writer = asyncio.Lock()
         direct = async_url(direct_url, "DATABASE_DIRECT_URL") if direct_url else url
         self.liveness = Liveness(None if self._is_sqlite else _postgres_alone(direct))
+
+    @property
+    def is_ours_alone(self) -> bool:
+        """One process owns a SQLite file; on PostgreSQL there may be other servers."""
+        return self._is_sqlite
 
     @property
     def server_id(self) -> int:
@@ -94,15 +102,18 @@ class Database:
         await self.liveness.close()
         await self._engine.dispose()
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self._engine.connect()
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        async with self._queue.place(), self._engine.connect() as connection:
+            self._queue.moved()
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         async with contextlib.AsyncExitStack() as stack:
             if self._is_sqlite:
                 await stack.enter_async_context(self._one_writer)  # fair, unlike SQLite's own waiting
-            connection = await stack.enter_async_context(self._engine.connect())
+            connection = await stack.enter_async_context(self.reading())
             if self._is_sqlite:
                 connection = await connection.execution_options(begin="IMMEDIATE")
             async with connection.begin():
@@ -141,7 +152,8 @@ def _unless_named(url: URL, line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True)  # they are what people wrote: not for a log
+    # Parameters are what people wrote: not for a log.
+    engine = create_async_engine(url, pool_size=SQLITE_POOL_SIZE, max_overflow=0, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

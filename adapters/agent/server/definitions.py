@@ -9,9 +9,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from adapters.agent import templates
 from adapters.agent.server import mistakes
 from adapters.agent.server.mistakes import WordWrong
 from adapters.agent.server.tool_definitions import Approval, ToolDefinition, Words
+from adapters.agent.templates import TemplateReferenceError
 from gateway.errors import ConfigError
 
 OFFLINE = "offline"
@@ -82,7 +84,10 @@ class AgentDefinition(Words):
     def tool_id(self, name: str) -> str:
         """The protocol wants `<tool type>_<24 hex>`; ours is the same at every start."""
         tool = self.tool(name)
-        return tool.id if tool and tool.id else f"custom_tool_{_digest(f'{self.name}/{name}')}"
+        if tool and tool.id:
+            return tool.id
+        kind = tool.catalogue.node_type if tool and tool.catalogue else "custom_tool"
+        return f"{kind}_{_digest(f'{self.name}/{name}')}"
 
     def input_id(self, given: Io) -> str:
         return given.id or f"input_{_digest(f'{self.name}/inputs/{given.name}')}"
@@ -142,6 +147,10 @@ def read(path: Path) -> AgentDefinition:
         definition = AgentDefinition.model_validate({"name": path.stem, **words})
     except ValidationError as error:
         raise DefinitionWrong(path, mistakes.of_words(error, text, words, AgentDefinition)) from error
+    try:
+        templates.canonical_agent(definition)
+    except TemplateReferenceError as error:
+        raise DefinitionWrong(path, [mistakes.at_written(text, str(error), error.written)]) from error
     return _with_folder(definition, path, text)
 
 

@@ -14,6 +14,7 @@ from adapters.agent.server import attachments, functional_prompt
 from adapters.agent.server.database import Database
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.functional_prompt import Unanswered
+from adapters.agent.server.model_errors import showable
 from adapters.agent.server.refusals import Wrong
 from adapters.agent.server.rows import new_id
 from adapters.agent.server.runtime import Denied, Paused, Run, RunEvent, Runtime, Said
@@ -23,7 +24,6 @@ from adapters.agent.templates import References, filled
 
 log = logging.getLogger(__name__)
 
-WITHIN_S = 300.0
 MAX_PAUSES = 10
 NOBODY = Denied("UNANSWERED: this runs without a session, so nobody can be asked; go on without it")
 
@@ -36,7 +36,7 @@ class GivenFile:
 
 
 class Functional:
-    def __init__(self, runtime: Runtime, database: Database, *, within_s: float = WITHIN_S) -> None:
+    def __init__(self, runtime: Runtime, database: Database, *, within_s: float) -> None:
         self._runtime = runtime
         self._database = database
         self._within_s = within_s
@@ -66,7 +66,7 @@ class Functional:
             return _failed(run_id, f"the model's answer cannot be used: {error}")
         except Exception as error:  # noqa: BLE001  whatever a model raises ends its run, not the server
             log.warning("a run of agent %s failed: %s", agent.name, type(error).__name__)
-            return _failed(run_id, f"{type(error).__name__}: {error}")
+            return _failed(run_id, showable(error))
         named = {one.name: agent.output_id(one) for one in agent.outputs}
         by_id = {named[name]: value for name, value in outputs.items()}
         return {"outputs": by_id, "run_id": run_id, "status": "success"}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.agent.frames import clean
+from adapters.agent.frames import clean, parsed
 from adapters.agent.server.definitions import Io
 
 HEAD = "Run with these inputs, and answer with one JSON object that has exactly the keys under outputs."
@@ -59,9 +59,8 @@ def _object(text: str) -> dict[str, Any] | None:
     candidates = (text, fenced[1] if fenced else "", text[text.find("{") : text.rfind("}") + 1])
     for candidate in candidates:
         try:
-            found = clean(json.loads(candidate))
-            json.dumps(found, allow_nan=False)  # what goes out must be JSON again
-        except (ValueError, RecursionError):
+            found = clean(parsed(candidate))
+        except ValueError:
             continue
         if isinstance(found, dict):
             return found

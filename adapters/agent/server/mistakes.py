@@ -11,6 +11,16 @@ from pydantic_core import ErrorDetails
 
 from adapters.agent.server.toml_lines import Path, line_of
 
+TAKES = {  # what pydantic's names of mistakes begin with, and what it would have taken
+    "float_": "a number",
+    "int_": "a whole number",
+    "bool_": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
 UNWRITTEN = {"stored_id"}  # a word of the model that no file has
 
 
@@ -53,6 +63,12 @@ def at(text: str, said: str, *path: str | int) -> str:
     return f"{f'line {line}: ' if line else ''}{f'{where}: ' if where else ''}{said}"
 
 
+def at_written(text: str, said: str, written: str) -> str:
+    """A mistake with the line of what is written wrongly: none where an escape hides it."""
+    place = text.find(written)
+    return said if place < 0 else f"line {text.count(chr(10), 0, place) + 1}: {said}"
+
+
 def _as_written(loc: Sequence[str | int], words: Any) -> Path:
     """A place as the file has it: pydantic also counts the members of a union, which nobody wrote."""
     path: Path = ()
@@ -82,6 +98,9 @@ def _said(one: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
     if one["type"] in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(one.get("ctx", {}).get("expected", "")))
         return f"{one['input']!r} is none of {', '.join(known)}{nearest(str(one['input']), known)}"
+    kind = next((takes for sign, takes in TAKES.items() if one["type"].startswith(sign)), "")
+    if kind:
+        return f"takes {kind}, and it is {_short(one['input'])}"
     return f"{one['msg']}, and it is {_short(one['input'])}"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gateway.errors import GatewayError
+
 if TYPE_CHECKING:
     from pydantic_ai.exceptions import ModelHTTPError
     from pydantic_ai.models import Model
@@ -19,6 +21,12 @@ CLIENTS = ("pydantic_ai.models.openai", "pydantic_ai.models.anthropic")
 
 class ModelFailed(Exception):
     """Its text may be shown."""
+
+
+def showable(error: Exception) -> str:
+    """What a client is told of it. Of what went wrong inside this server no more than its kind."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if isinstance(error, ModelFailed | GatewayError) else f"this server failed ({kind})"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.agent.server.definitions import OFFLINE, AgentDefinition
+from adapters.agent.server.keeping import keep
 from adapters.agent.server.model_settings import (
     PROVIDERS,
     ModelSettings,
@@ -96,7 +97,7 @@ class Models:
     def __init__(self, settings: ModelSettings | None = None) -> None:
         self._settings = settings or ModelSettings()
         self._made: dict[Endpoint, Model] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], None] = {}
         self._http: httpx2.AsyncClient | None = None
 
     def tell(self, definitions: Iterable[AgentDefinition]) -> None:
@@ -121,9 +122,7 @@ class Models:
         if isinstance(where, _Offline):
             self.tell([definition])
             return offline.model()
-        if where not in self._made:
-            self._made[where] = self._make(where)
-        return self._made[where]
+        return keep(self._made, where, self._made.get(where) or self._make(where))
 
     async def aclose(self) -> None:
         if self._http is not None:
@@ -138,5 +137,5 @@ class Models:
 
     def _warn(self, definition: AgentDefinition, why: str) -> None:
         if (definition.id, why) not in self._told:
-            self._told.add((definition.id, why))
+            keep(self._told, (definition.id, why), None)
             log.warning("agent %s runs offline: %s", definition.id, why)

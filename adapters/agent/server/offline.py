@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.agent.server import phrases
+from adapters.agent.server.model_errors import ModelFailed
 from adapters.agent.server.phrases import Fail, Plan, Search, Slowly, Think, Use
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PAUSE_S = 0.1
 
 
-class OfflineFailure(Exception):
+class OfflineFailure(ModelFailed):
     """The failure somebody asked for."""
 
 

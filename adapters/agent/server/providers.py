@@ -82,8 +82,9 @@ def _openai(endpoint: "Endpoint", key: str, http: httpx2.AsyncClient, wishes: "W
 
 
 def _anthropic(endpoint: "Endpoint", key: str, http: httpx2.AsyncClient, wishes: "Wishes") -> "Model":
-    from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
+    from adapters.agent.server.messages_api import WholeAnthropicModel
+
     provider = AnthropicProvider(base_url=endpoint.base_url or ANTHROPIC_HOME, api_key=key, http_client=http)
-    return AnthropicModel(endpoint.name, provider=provider, settings=wishes)
+    return WholeAnthropicModel(endpoint.name, provider=provider, settings=wishes)

@@ -13,10 +13,20 @@ class Conflict(Refused):
     status = 409
 
 
+class NotJson(Refused):
+    status = 415
+
+
 class Wrong(Refused):
     """Readable, but not what it should be; the text names the word that is wrong."""
 
     status = 422
+
+
+class Full(Refused):
+    """As many as one may have; the text says how to have another."""
+
+    status = 429
 
 
 class TooMany(Refused):

@@ -46,6 +46,14 @@ def client_message_id(frame: Frame) -> str | None:
     return value
 
 
+def before(frame: Frame) -> str | None:
+    """The message before which a page of the history ends; empty: the last page. None: the client reads no pages."""
+    value = frame.get("before")
+    if value is not None and not isinstance(value, str):
+        raise Unreadable("before must be a text, the id of a message")
+    return value
+
+
 def answer(frame: Frame) -> tuple[str | None, Answer] | None:
     """(request message id, answer); None when the frame is an ordinary post."""
     content = frame.get("content")

@@ -1,7 +1,7 @@
 """REST for agents, as the published SDK calls it. Every answer is JSON; a refusal says what the request got wrong."""
 
-import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message
 
-from adapters.agent.frames import clean
+from adapters.agent.frames import MAX_DEPTH, clean, parsed
 from adapters.agent.server.agents import Agents, Saved
 from adapters.agent.server.functional import Functional, GivenFile
+from adapters.agent.server.limits import Limits
 from adapters.agent.server.liveness import AWAY
 from adapters.agent.server.rates import Rates
-from adapters.agent.server.refusals import NotFound, TooMany, Wrong
+from adapters.agent.server.refusals import NotFound, NotJson, TooMany, Wrong
 from gateway.errors import Refused, TooLarge, Unreadable
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ Answer = dict[str, Any]
 Deed = Callable[[Request, str], Awaitable[Answer]]
 
 MAX_PAGE = 500
-MAX_FILES = 20
+JSON = re.compile(r"application/(.+\+)?json")
 BUMPS = ("major", "minor", "patch")
 
 
@@ -46,16 +47,17 @@ class Rest:
         self,
         agents: Agents,
         functional: Functional,
-        rates: Rates,
-        tenant_of: Callable[[HTTPConnection], str | None],
-        *,
-        max_bytes: int,
+        erase: Callable[[str, str], Awaitable[None]],
+        tenant_of: Callable[[HTTPConnection], str],
+        limits: Limits,
     ) -> None:
+        """`erase` forgets a session of a tenant; `tenant_of` raises `Refused` for who may not come in."""
         self._agents = agents
         self._functional = functional
-        self._rates = rates
+        self._erase_session = erase
+        self._rates = Rates(limits.requests_per_second, limits.requests_at_once)
         self._tenant_of = tenant_of
-        self._max_bytes = max_bytes
+        self._limits = limits
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -65,18 +67,17 @@ class Rest:
             Route("/update/agent/{id}", self._guarded(self._save), methods=["POST"]),
             Route("/agent/{id}", self._guarded(self._delete), methods=["DELETE"]),
             Route("/agent/{id}/run", self._guarded(self._run), methods=["POST"]),
+            Route("/sessions/{id}", self._guarded(self._erase), methods=["DELETE"]),
         ]
 
     def _guarded(self, deed: Deed) -> Callable[[Request], Awaitable[JSONResponse]]:
         """Proven and counted before anything is read."""
 
         async def answer(request: Request) -> JSONResponse:
-            tenant = self._tenant_of(request)
-            if tenant is None:
-                return refused("the API key is missing or wrong", 401)
             try:
+                tenant = self._tenant_of(request)
                 self._count(tenant)
-                return JSONResponse(await deed(_capped(request, self._max_bytes), tenant))
+                return JSONResponse(await deed(_capped(request, self._limits.max_request_bytes), tenant))
             except TooMany as error:
                 return refused(str(error), error.status, {"Retry-After": str(error.retry_after_s)})
             except Refused as error:
@@ -107,7 +108,10 @@ class Rest:
         id, name = (clean(request.query_params.get(word, "")) for word in ("id", "name"))
         if not id and not name:
             raise Unreadable("say which agent: id=... or name=...")
-        return {"object": await self._agents.read(tenant, id=id, name=name)}
+        # An extension of ours, and only for who asks: another client would save it with the agent.
+        with_schemas = request.query_params.get("input_schemas") == "true"
+        read = self._agents.read_with_schemas if with_schemas else self._agents.read
+        return {"object": await read(tenant, id=id, name=name)}
 
     async def _list(self, request: Request, tenant: str) -> Answer:
         limit, offset = _number(request, "limit", 50), _number(request, "offset", 0)
@@ -122,10 +126,15 @@ class Rest:
         agent = await self._agents.find(tenant, _id(request))
         if agent is None:
             raise NotFound(f"there is no agent {_id(request)!r}")
-        asked = await _asked(request, self._max_bytes)
+        asked = await _asked(request, self._limits)
         return await self._functional.run(
             agent, asked.inputs, asked.files, additional_instructions=asked.additional_instructions
         )
+
+    async def _erase(self, request: Request, tenant: str) -> Answer:
+        """An extension of ours. The same answer for a session nobody knows: it is gone, whoever asks."""
+        await self._erase_session(_id(request), tenant)
+        return {"id": _id(request), "status": "success"}
 
 
 def refused(error: str, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -171,31 +180,33 @@ def _capped(request: Request, max_bytes: int) -> Request:
 
 
 async def _object(request: Request) -> Answer:
+    # A web page may send any other type to any server without asking that one first.
+    if not JSON.fullmatch(request.headers.get("content-type", "").partition(";")[0].strip().lower()):
+        raise NotJson("the body must be JSON, with the header Content-Type: application/json")
     return _parsed(await request.body(), "the body")
 
 
 def _parsed(text: bytes | str, what: str) -> Answer:
     try:
-        body = json.loads(text)
-        json.dumps(body, allow_nan=False)  # NaN and Infinity are not JSON, and no database takes them
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{what} is not JSON") from error
+        body = parsed(text)
+    except ValueError as error:
+        raise Unreadable(f"{what} is not JSON, or over {MAX_DEPTH} levels deep") from error
     if not isinstance(body, dict):
         raise Unreadable(f"{what} is not a JSON object")
     cleaned: Answer = clean(body)
     return cleaned
 
 
-async def _asked(request: Request, max_bytes: int) -> Asked:
+async def _asked(request: Request, limits: Limits) -> Asked:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _form(request, max_bytes)
+        return await _form(request, limits)
     body = await _object(request)
     return _read(body.get("inputs"), body.get("additional_instructions"), {})
 
 
-async def _form(request: Request, max_bytes: int) -> Asked:
+async def _form(request: Request, limits: Limits) -> Asked:
     try:
-        form = await request.form(max_files=MAX_FILES, max_part_size=max_bytes)
+        form = await request.form(max_files=limits.max_files, max_part_size=limits.max_request_bytes)
     except HTTPException as error:
         raise Unreadable(f"the form cannot be read: {error.detail}") from error
     try:

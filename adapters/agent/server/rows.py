@@ -1,5 +1,6 @@
 """What the store hands out, as frozen values, and the wire form of a message. Pure."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from gateway.events import AgentStatus
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def tenant_of(key: str) -> str:
+    """Whose sessions and agents a key's holder may see: its digest."""
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def new_id(kind: str) -> str:
@@ -65,6 +71,18 @@ class AnsweredCall:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MadeCall:
+    """A call of a turn and what it came to. `arguments` are those it ran with, or would have."""
+
+    tool_call_id: str
+    tool_name: str
+    arguments: Mapping[str, Any]
+    state: CallState
+    result: Any
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """A turn this server has just claimed: a new one (with `contents`) or one that goes on (with `answered`).
@@ -103,6 +121,9 @@ def in_history(message: Frame) -> Frame:
     What a user said has no status, so that nobody takes it for the agent's Complete.
     """
     content = message["content"]
+    if isinstance(content, dict) and "user_id" in message["sender"]:
+        content = {word: value for word, value in content.items() if word != "status"}
+        message = {**message, "content": content}
     if isinstance(content, str):
         return {**message, "content": {"type": "data_type_message", "value": content}}
     if isinstance(content.get("value"), str) and "type" not in content:

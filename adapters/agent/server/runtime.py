@@ -9,18 +9,22 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adapters.agent.frames import Content
+from adapters.agent.frames import Content, clean
 from adapters.agent.server.contents import user_content, without_files
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.gate import ToolRunner, gated
+from adapters.agent.server.keeping import keep
+from adapters.agent.server.limits import Limits
 from adapters.agent.server.model_errors import explained
 from adapters.agent.server.models import Models
+from adapters.agent.server.recent import newest
+from adapters.agent.server.responses import cleaned, taken
 from adapters.agent.server.tool_definitions import ASK, Approval
 from adapters.agent.server.tools import Toolbox
 from adapters.agent.server.tools.people import no_answer
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults
+    from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, RunContext
     from pydantic_ai.messages import ModelMessage, ThinkingPart, UserContent
     from pydantic_ai.models import Model
 
@@ -112,7 +116,7 @@ class Run:
         return self._events(None, answers)
 
     async def _events(self, prompt: "list[UserContent] | None", answers: Answers | None) -> AsyncGenerator[RunEvent]:
-        from pydantic_ai.messages import ModelMessagesTypeAdapter, repair_messages
+        from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, repair_messages
 
         before = ModelMessagesTypeAdapter.validate_json(self.history) if self.history else []
         if prompt is not None:
@@ -128,7 +132,9 @@ class Run:
                         for ours in _translated(event):
                             yield ours
                 finally:
-                    self.history = ModelMessagesTypeAdapter.dump_json(events.all_messages()) or self.history
+                    # One that was broken off may still hold half a character.
+                    said = [cleaned(one) if isinstance(one, ModelResponse) else one for one in events.all_messages()]
+                    self.history = ModelMessagesTypeAdapter.dump_json(said) or self.history
 
     def _forget_files(self) -> None:
         self.history = without_files(self.history) if self.history else None
@@ -142,17 +148,19 @@ class Run:
 
 
 class Runtime:
-    """Makes runs; keeps one pydantic-ai agent for each definition."""
+    """Makes runs; keeps the pydantic-ai agent of each definition that was used of late."""
 
     def __init__(
         self,
         model_for: "Callable[[AgentDefinition], Model] | None" = None,
         models: Models | None = None,
         toolbox: Toolbox | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.toolbox = toolbox or Toolbox()
         self._models = models or Models()
         self._model_for = model_for or self._models.model_for
+        self._limits = limits or Limits()
         self._imported: set[str] = set()
         self._agents: dict[str, tuple[AgentDefinition, Model, Agent[ToolRunner, Any]]] = {}
 
@@ -167,12 +175,26 @@ class Runtime:
         kept = self._agents.get(definition.id)
         if kept is None or kept[0] is not definition:
             model = self._model_for(definition)
-            kept = self._agents[definition.id] = (definition, model, _agent(definition, model, self.toolbox))
+            kept = (definition, model, _agent(definition, model, self.toolbox, self._limits))
+        keep(self._agents, definition.id, kept)
         return Run(kept[2], kept[1], tools, history, definition)
 
 
-def _agent(definition: AgentDefinition, model: "Model", toolbox: Toolbox) -> "Agent[ToolRunner, Any]":
+def _agent(definition: AgentDefinition, model: "Model", toolbox: Toolbox, limits: Limits) -> "Agent[ToolRunner, Any]":
     from pydantic_ai import Agent, DeferredToolRequests
+    from pydantic_ai.capabilities import Hooks, ProcessHistory
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import ModelRequestContext
+
+    # Before each request to the model, and what it gives is the history from then on. Not a plain `def`: that one
+    # would run in a thread each time.
+    async def bounded(messages: list[ModelMessage]) -> list[ModelMessage]:
+        return newest(messages, limits)
+
+    async def in_order(
+        ctx: "RunContext[ToolRunner]", /, *, request_context: ModelRequestContext, response: ModelResponse
+    ) -> ModelResponse:
+        return taken(response, ctx.messages)
 
     output_type: Any = [str, DeferredToolRequests]
     return Agent(
@@ -180,7 +202,8 @@ def _agent(definition: AgentDefinition, model: "Model", toolbox: Toolbox) -> "Ag
         output_type=output_type,
         deps_type=ToolRunner,
         instructions=_instructions(definition, toolbox),
-        tools=[gated(tool, toolbox) for tool in definition.tools if not toolbox.lacks(tool)],
+        tools=[gated(tool, toolbox) for tool in definition.tools if not toolbox.why_away(tool)],
+        capabilities=[ProcessHistory(bounded), Hooks(after_model_request=in_order)],
     )
 
 
@@ -189,7 +212,7 @@ def _instructions(definition: AgentDefinition, toolbox: Toolbox) -> str:
     if any(tool.approval is Approval.LET_AGENT_DECIDE for tool in definition.tools):
         when = "it changes data, costs money, or you are unsure who is speaking"
         said.append(f"Set {ASK} when a call should be approved by a person: {when}.")
-    if away := [tool.name for tool in definition.tools if toolbox.lacks(tool)]:
+    if away := [tool.name for tool in definition.tools if toolbox.why_away(tool)]:
         named = ", ".join(away)
         said.append(f"These tools are not available here: {named}. Never pretend to have used one; say so instead.")
     return "\n".join(said)
@@ -221,9 +244,9 @@ def _translated(event: Any) -> Sequence[RunEvent]:
 
     match event:
         case PartStartEvent(part=TextPart(content=text)):
-            return [Said(text, starts=True)]
+            return [Said(clean(text), starts=True)]
         case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-            return [Said(text, starts=False)]
+            return [Said(clean(text), starts=False)]
         case PartEndEvent(part=ThinkingPart() as part):
             return _thought(part)
         case PartStartEvent(part=NativeToolReturnPart(tool_name="web_search", content=content)):
@@ -246,10 +269,11 @@ def _finished(history: Sequence["ModelMessage"]) -> Finished:
 
 
 def _thought(part: "ThinkingPart") -> Sequence[RunEvent]:
-    return [Thought(part.content)] if part.content else []
+    return [Thought(clean(part.content))] if part.content else []
 
 
-def _searched(content: Any) -> Searched:
+def _searched(found: Any) -> Searched:
+    content = clean(found)
     if isinstance(content, dict):
         return Searched(str(content.get("query", "")), content.get("results"))
     return Searched("", content)

@@ -5,23 +5,27 @@ The database knows everything; here are only the tasks and the sockets that list
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+
+from sqlalchemy import select
 
 from adapters.agent import frames
 from adapters.agent.frames import Content, Frame
-from adapters.agent.server import calls, recovery, rows
+from adapters.agent.server import arguments, calls, erasing, interruption, pages, recovery, rows, tables
 from adapters.agent.server.agents import Agents
+from adapters.agent.server.arguments import ArgumentsWrong
 from adapters.agent.server.calls import Answered
 from adapters.agent.server.database import patiently
 from adapters.agent.server.live import Live, Subscriber
 from adapters.agent.server.liveness import AWAY
+from adapters.agent.server.pages import Page
 from adapters.agent.server.rows import News, SessionRow, Turn
 from adapters.agent.server.runtime import Runtime
 from adapters.agent.server.store import Store
 from adapters.agent.server.turns import RunningTurn
 from gateway.errors import Refused, Unreadable
-from gateway.events import AgentStatus, Answer, Deny
+from gateway.events import AgentStatus, Answer, Confirm, Deny
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Sessions:
         self._expires_after = approval_expires_after
         self._runtime = runtime
         self._live: dict[str, Live] = {}
+        self._waited: Collection[recovery.Work] = frozenset()  # at the look before
 
     async def open(self, tenant: str, agent: str) -> str | None:
         """None: no such agent. Raises `Refused` for one that has no sessions."""
@@ -60,8 +65,11 @@ class Sessions:
             live.seen, live.status = found.last, found.status
         return found
 
-    async def messages(self, session_id: str) -> Sequence[Frame]:
-        return [rows.in_history(message) for message in await self._store.messages(session_id)]
+    async def page(self, session_id: str, max_bytes: int, before: str | None) -> Page:
+        page = await pages.page(self._store.database, session_id, max_bytes, before=before)
+        if not page.messages and not await self._store.standing([session_id]):
+            raise Unreadable("unknown session")  # it was erased under a line that is still open
+        return page
 
     def subscribe(self, session_id: str, subscriber: Subscriber) -> None:
         self._of(session_id).subscribers.add(subscriber)
@@ -92,6 +100,9 @@ class Sessions:
     async def answer(
         self, session_id: str, request_id: str | None, given: Answer, *, sender: Subscriber | None = None
     ) -> Answered:
+        """Raises `Unreadable` for a `Confirm` that the tool cannot run on; the request stays open."""
+        if isinstance(given, Confirm):
+            await self._check(session_id, request_id, given)
         live = self._of(session_id)
         async with live.order:
             async with self._store.database.writing() as db:
@@ -108,9 +119,33 @@ class Sessions:
             self._forget(session_id, live)
         return answered
 
+    async def _check(self, session_id: str, request_id: str | None, given: Confirm) -> None:
+        async with self._store.database.reading() as db:
+            call = await calls.asked(db, session_id, request_id)
+            agent = await db.scalar(select(tables.sessions.c.agent).filter_by(id=session_id))
+        definition = await self._agents.of_session(str(agent)) if call else None
+        if call and definition and (tool := definition.tool(call.tool_name)):
+            try:
+                arguments.checked(tool, {**call.arguments, **given.arguments}, by_person=True)
+            except ArgumentsWrong as error:
+                raise Unreadable(f"confirm: {error}; the request stays open") from error
+
     async def terminate(self, session_id: str) -> None:
-        """Stops the turn and drops the queue; history and open approvals stay."""
+        """Stops the turn, whichever server runs it, and drops the queue; history and open approvals stay."""
         await self._store.drop_posts(session_id)
+        if shown := await interruption.take(self._store.database, session_id):
+            self._show_end(session_id, shown)
+        await self._stop(session_id)
+
+    async def erase(self, session_id: str, tenant: str) -> None:
+        """Forgets it whole, ending its turn first. Unknown, or somebody else's: nothing happens."""
+        if await self._store.session(session_id, tenant) is None:
+            return
+        await self.terminate(session_id)
+        await erasing.forget(self._store.database, session_id, tenant)
+        await self._stop(session_id)  # what was posted in between
+
+    async def _stop(self, session_id: str) -> None:
         live = self._live.get(session_id)
         if live and live.task:
             live.task.cancel()
@@ -141,7 +176,7 @@ class Sessions:
             turn = await self._store.claim(session_id)
             if turn is not None:
                 if live.seen is not None:
-                    await self._tell(session_id, live)
+                    await patiently(lambda: self._tell(session_id, live))
                 live.saw(turn.after)
                 live.send(frames.participant_status(session_id, AgentStatus.PROCESSING))
             return turn
@@ -171,11 +206,15 @@ class Sessions:
             live = listening[session_id]
             if last == live.seen and status == live.status:
                 continue
-            async with live.order:
-                if live.only_listens:
-                    news = await self._tell(session_id, live)
-                    if news.messages or news.status != live.status:
-                        live.send(frames.participant_status(session_id, news.status))
+            with recovery.sparing_others(session_id):
+                await self._tell_news(session_id, live)
+
+    async def _tell_news(self, session_id: str, live: Live) -> None:
+        async with live.order:
+            if live.only_listens:
+                news = await self._tell(session_id, live)
+                if news.messages or news.status != live.status:
+                    live.send(frames.participant_status(session_id, news.status))
 
     async def _tell(self, session_id: str, live: Live) -> News:
         """Send our clients what they do not have yet."""
@@ -189,14 +228,24 @@ class Sessions:
         """Ends orphaned turns, lets approvals expire, wakes what has work. Safe at any time."""
         await self._store.database.liveness.prove()
         for session_id, shown in await recovery.end_orphans(self._store, self._runs):
-            self._show_end(session_id, shown)
+            if shown:
+                self._show_end(session_id, shown)
+            self.wake(session_id)  # for what waits behind it, or goes on
         async with self._store.database.reading() as db:
             late = await calls.expired(db, rows.now())
         for session_id, request_id in late:
-            await self.answer(session_id, request_id, EXPIRED)
-        for session_id in await recovery.with_work(self._store):
-            self.wake(session_id)
+            with recovery.sparing_others(session_id):
+                await self.answer(session_id, request_id, EXPIRED)
+        await self._wake_waiting()
         await self._catch_up()
+
+    async def _wake_waiting(self) -> None:
+        """Another server begins by itself what it has just kept: only what has waited since the look before is free."""
+        waiting = await recovery.with_work(self._store)
+        for work in waiting:
+            if self._store.database.is_ours_alone or work in self._waited:
+                self.wake(work[0])
+        self._waited = waiting
 
     async def keep_looking(self, every_s: float = LOOK_EVERY_S) -> None:
         while True:

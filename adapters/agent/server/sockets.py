@@ -9,14 +9,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from adapters.agent import frames
 from adapters.agent.frames import Frame
 from adapters.agent.server import requests
+from adapters.agent.server.limits import MIB, Limits
 from adapters.agent.server.rates import Rates
 from adapters.agent.server.sessions import Sessions
 from gateway.errors import Refused, Unreadable
 
 log = logging.getLogger(__name__)
 
-MAX_FRAME_BYTES = 8 * 1024 * 1024  # the transport's limit must be well above it: there the socket is closed instead
-MAX_WAITING = 4096
 CLOSE_WITHIN_S = 2.0
 TOO_SLOW = 1013
 BROKEN = 1011
@@ -25,7 +24,7 @@ BROKEN = 1011
 class Outflow:
     """`Subscriber` of every session its socket connected to. A client that does not read is let go: it resumes."""
 
-    def __init__(self, websocket: WebSocket, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, websocket: WebSocket, max_waiting: int) -> None:
         self._websocket = websocket
         self._waiting: asyncio.Queue[Frame] = asyncio.Queue(max_waiting)
         self.too_slow = asyncio.Event()
@@ -53,17 +52,22 @@ class Outflow:
         while True:
             frame = await self._waiting.get()
             await self._websocket.send_text(frames.encode(frame))
+            self._waiting.task_done()
+
+    async def all_written(self) -> None:
+        await self._waiting.join()
 
 
 class Socket:
-    def __init__(self, websocket: WebSocket, sessions: Sessions, tenant: str, rates: Rates) -> None:
-        """A client that sends more than `rates` allow is read more slowly; nothing it sent is lost."""
+    def __init__(self, websocket: WebSocket, sessions: Sessions, tenant: str, limits: Limits) -> None:
+        """A client that sends more than its rate allows is read more slowly; nothing it sent is lost."""
         self._websocket = websocket
-        self._rates = rates
+        self._limits = limits
+        self._rates = Rates(limits.frames_per_second, limits.frames_at_once)
         self._sessions = sessions
         self._tenant = tenant
         self._connected: set[str] = set()
-        self._out = Outflow(websocket)
+        self._out = Outflow(websocket, limits.max_waiting_frames)
 
     async def serve(self) -> None:
         """Until the client goes, or is too slow."""
@@ -104,8 +108,9 @@ class Socket:
         try:
             if text is None:
                 raise Unreadable("binary frames are not part of the protocol")
-            if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "replace")) > MAX_FRAME_BYTES:
-                raise Unreadable(f"the frame is over {MAX_FRAME_BYTES // 1024 // 1024} MiB")
+            most = self._limits.max_frame_bytes
+            if len(text) > most or len(text.encode("utf-8", "replace")) > most:
+                raise Unreadable(f"the frame is over {most / MIB:.4g} MiB")
             frame = frames.decode(text)
         except Unreadable as error:
             self._out.send(frames.error(str(error)))
@@ -124,8 +129,7 @@ class Socket:
             case "post_message" | "post_messages":
                 await self._post(frame)
             case "get_messages":
-                session_id = self._connected_session(frame)
-                self._out.send(frames.messages(session_id, await self._sessions.messages(session_id)))
+                await self._show_page(frame)
             case "ping_session":
                 self._out.send(frames.pong(requests.session_id(frame)))
             case "disconnect_session":
@@ -139,6 +143,13 @@ class Socket:
                 self._out.send(frames.end_ack("terminate_session", session_id))
             case _:
                 raise Unreadable("unknown type")
+
+    async def _show_page(self, frame: Frame) -> None:
+        session_id, before = self._connected_session(frame), requests.before(frame)
+        # Who asks for pages and does not read them has one of them waiting, not thousands.
+        await self._out.all_written()
+        page = await self._sessions.page(session_id, self._limits.max_page_bytes, before)
+        self._out.send(frames.messages(session_id, page.messages, page.omitted))
 
     async def _create(self, frame: Frame) -> None:
         agent = frame.get("object_id")

@@ -11,8 +11,11 @@ from adapters.agent.frames import Content, Frame
 from adapters.agent.server import rows
 from adapters.agent.server.calls import answered_calls, has_pending, lose_running_calls
 from adapters.agent.server.database import Database
+from adapters.agent.server.limits import Limits
+from adapters.agent.server.refusals import Full
 from adapters.agent.server.rows import News, PostState, SessionRow, Turn, new_id
 from adapters.agent.server.tables import messages, posts, sessions
+from gateway.errors import Unreadable
 from gateway.events import AgentStatus
 
 
@@ -39,8 +42,9 @@ STANDING = tuple(sessions.c[name] for name in ("id", "agent", "status", "owner",
 
 
 class Store:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits | None = None) -> None:
         self.database = database
+        self._limits = limits or Limits()
 
     async def open_session(self, tenant: str, agent: str) -> str:
         session_id = new_id("session")
@@ -78,27 +82,30 @@ class Store:
         said = [rows.message(row) for row in found if "user_id" not in row["sender"] and row["id"] not in without]
         return News(said, found[-1]["seq"] if found else after, shown)
 
-    async def messages(self, session_id: str) -> Sequence[Frame]:
-        query = select(messages).filter_by(session_id=session_id).order_by(messages.c.seq)
-        async with self.database.reading() as db:
-            return [rows.message(row._asdict()) for row in await db.execute(query)]
-
     async def post(
         self, session_id: str, tenant: str, contents: Sequence[Content], client_message_id: str | None
     ) -> Sequence[str]:
         """Keep one post (one turn) and give its message ids.
 
         The same `client_message_id` again changes nothing, but that a turn which was interrupted runs again.
+        Raises `Full`.
         """
         async with self.database.writing() as db:
-            await _locked(db, session_id)
+            if await _locked(db, session_id) is None:
+                raise Unreadable("unknown session")  # it was erased under a line that is still open
             if client_message_id is not None:
                 known = select(posts).filter_by(session_id=session_id, client_message_id=client_message_id)
                 if post := (await db.execute(known)).mappings().one_or_none():
                     interrupted = update(posts).filter_by(seq=post["seq"], state=PostState.INTERRUPTED)
                     await db.execute(interrupted.values(state=PostState.WAITING))
                     return list(post["message_ids"])
+            await self._check_room(db, session_id)
             return await self._keep(db, session_id, tenant, contents, client_message_id)
+
+    async def _check_room(self, db: AsyncConnection, session_id: str) -> None:
+        most = self._limits.max_waiting_posts
+        if (await db.execute(_waiting(session_id).offset(most - 1))).first() is not None:
+            raise Full(f"{most} posts wait in this session: wait for their replies, or terminate it")
 
     async def _keep(
         self,
@@ -166,9 +173,11 @@ class Store:
             .values(**started, status=AgentStatus.PROCESSING, owner=self.database.server_id)
         )
 
-    async def say(self, turn: Turn, content: Frame) -> Frame:
-        """Keep a message of the agent that does not end the turn, such as a thought."""
+    async def say(self, turn: Turn, content: Frame) -> Frame | None:
+        """Keep a message of the agent that does not end the turn. None: the turn was taken from us."""
         async with self.database.writing() as db:
+            if await held(db, turn, self.database.server_id) is None:
+                return None
             return await add_message(db, turn.session_id, agent_sender(turn.agent), content)
 
     async def complete(self, turn: Turn, content: Frame, history: bytes | None) -> Frame | None:

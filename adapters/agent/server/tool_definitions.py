@@ -9,7 +9,7 @@ from adapters.agent.server.mistakes import WordWrong
 from adapters.agent.server.parameters import Parameter as Parameter
 from adapters.agent.server.parameters import Words as Words
 from adapters.agent.server.parameters import like
-from adapters.agent.server.tool_kinds import Condition, HttpCall, McpTool
+from adapters.agent.server.tool_kinds import CatalogueTool, Condition, HttpCall, McpTool, check_json
 
 ASK_HUMAN = "ask_human"
 WEB_SEARCH = "web_search"
@@ -27,6 +27,9 @@ WHY = "approval_reason"
 HIDDEN: dict[str, dict[str, Any]] = {ASK_HUMAN: {"answer": ""}}  # inputs that only a person fills in
 
 
+KINDS = ("http", "mcp", "catalogue")
+
+
 class Approval(StrEnum):
     AUTO_RUN = "auto_run"
     LET_AGENT_DECIDE = "let_agent_decide"
@@ -36,9 +39,10 @@ class Approval(StrEnum):
 class ToolDefinition(Words):
     """A function of this server, or a call of an address (`http`), or a tool of an MCP server (`mcp`).
 
-    `static` are inputs the model never sees. The words that begin with `ask_` are the floor under
-    `let_agent_decide`: what they are true of is always asked about. `writes` is for `http` and `mcp`; a function
-    says it itself. `id` is the one it has at the platform; empty: ours, from its name.
+    Or one of the platform's own (`catalogue`), which this server only keeps. `static` are inputs the model never
+    sees. The words that begin with `ask_` are the floor under `let_agent_decide`: what they are true of is always
+    asked about. `writes` is for all but functions, which say it themselves. `id` is the one it has at the platform;
+    empty: ours, from its name.
     """
 
     name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")
@@ -47,6 +51,7 @@ class ToolDefinition(Words):
     function: str = ""
     http: HttpCall | None = None
     mcp: McpTool | None = None
+    catalogue: CatalogueTool | None = None
     parameters: dict[str, Parameter] = Field(default={})
     static: dict[str, Any] = Field(default={})
     ask_if: tuple[Condition, ...] = ()
@@ -61,7 +66,8 @@ class ToolDefinition(Words):
 
     @property
     def is_remote(self) -> bool:
-        return self.http is not None or self.mcp is not None
+        """True of what is no function of this server."""
+        return self.http is not None or self.mcp is not None or self.catalogue is not None
 
     @property
     def asks_a_person(self) -> bool:
@@ -85,14 +91,17 @@ class ToolDefinition(Words):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> "ToolDefinition":
-        if self.http and self.mcp:
-            raise WordWrong("a tool is http or mcp, not both", "mcp")
-        if self.is_remote and self.function:
-            raise WordWrong("an http or mcp tool has no function", "function")
+        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(kinds) > 1:
+            raise WordWrong(f"a tool is {' or '.join(kinds)}, not both", kinds[-1])
+        if kinds and self.function:
+            raise WordWrong(f"a tool with {kinds[0]} has no function", "function")
         if not self.is_remote and self.function_name not in FUNCTION_NAMES:
             raise ValueError(f"there is no function {self.function_name!r}; there are {', '.join(FUNCTION_NAMES)}")
         if not self.is_remote and self.writes is not None:
-            raise WordWrong("the function itself says whether it writes; this word is for http and mcp tools", "writes")
+            raise WordWrong(
+                f"the function itself says whether it writes; this word is for {', '.join(KINDS)}", "writes"
+            )
         return self
 
     @model_validator(mode="after")
@@ -104,6 +113,7 @@ class ToolDefinition(Words):
 
     @model_validator(mode="after")
     def _static_inputs_are_what_they_should_be(self) -> "ToolDefinition":
+        check_json(self.static, "static")
         for name, value in self.static.items():
             parameter = self.parameters.get(name) or like(HIDDEN.get(self.function_name, {}).get(name))
             try:

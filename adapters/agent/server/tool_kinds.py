@@ -1,5 +1,6 @@
 """The parts of a tool's definition that only some tools have: a call of an address, an MCP server, the floor. Pure."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from adapters.agent.server.parameters import Words
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 HOST = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^\[?[0-9a-f:]+\]?$"
-ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+SECRETS = "TOOL_"  # what the variables begin with whose values a definition may send somewhere
+SECRET_NAME = re.compile(rf"{SECRETS}[A-Z0-9_]*[A-Z0-9]")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -27,14 +29,6 @@ class Secret(Words):
     secret_header: str = "Authorization"  # noqa: S105  its name
     secret_prefix: str | None = None  # None: "Bearer " in Authorization, nothing elsewhere
 
-    @field_validator("secret")
-    @classmethod
-    def _secret_is_a_name(cls, secret: str) -> str:
-        if secret and not ENV_NAME.fullmatch(secret):
-            # What was written may be the secret itself: it is not repeated.
-            raise ValueError("must be the name of a variable of the environment, such as SHOP_KEY, never the secret")
-        return secret
-
     @property
     def prefix(self) -> str:
         if self.secret_prefix is not None:
@@ -48,6 +42,16 @@ class Remote(Secret):
     url: str
     hosts: tuple[str, ...] = Field(min_length=1)
     headers: dict[str, str] = Field(default={})
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_a_name(cls, secret: str) -> str:
+        """Any other variable, such as DATABASE_URL, is not for a file to send somewhere."""
+        if secret and not SECRET_NAME.fullmatch(secret):
+            # What was written may be the secret itself: it is not repeated.
+            said = f"must be the name of a variable of the environment that begins with {SECRETS}, such as"
+            raise ValueError(f"{said} {SECRETS}SHOP_KEY: set that variable and name it here, never the secret itself")
+        return secret
 
     @field_validator("hosts")
     @classmethod
@@ -109,6 +113,32 @@ class McpTool(Remote):
     tool: str = Field(min_length=1)
 
 
+class CatalogueTool(Words):
+    """A tool of the platform's own catalogue, in its words: this server cannot run it, only keep it and pass it on.
+
+    `more` are further words of its `value` there, as they are.
+    """
+
+    node_type: str = Field(min_length=1)
+    task_name: str = ""
+    more: dict[str, Any] = Field(default={})
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> "CatalogueTool":
+        for word in ("node_type", "task_name"):
+            if word in self.more:
+                raise WordWrong(f"{word} has its own place in this table", "more", word)
+        if "inputs" in self.more:
+            raise WordWrong("the inputs of a tool are its parameters and static", "more", "inputs")
+        check_json(self.more, "more")
+        return self
+
+    @property
+    def value(self) -> dict[str, Any]:
+        named = {"node_type": self.node_type, "task_name": self.task_name}
+        return {**{word: said for word, said in named.items() if said}, **self.more}
+
+
 class Condition(Words):
     """True of a call when every test in it is."""
 
@@ -135,6 +165,15 @@ class Condition(Words):
 
 
 TESTS = ("above", "below", "equals", "one_of", "not_one_of")
+
+
+def check_json(given: Mapping[str, Any], word: str) -> None:
+    """TOML has dates, nan and inf, which no JSON holds. Raises `WordWrong` under `word`."""
+    for name, value in given.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise WordWrong("must be what JSON can hold: no date, no nan and no inf", word, name) from error
 
 
 def _split(url: str) -> SplitResult:

@@ -16,6 +16,7 @@ from adapters.agent.server import calls, interruption, tables
 from adapters.agent.server.database import patiently
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.liveness import AWAY
+from adapters.agent.server.model_errors import showable
 from adapters.agent.server.rows import CallState, Turn, new_id
 from adapters.agent.server.runtime import (
     Approved,
@@ -42,7 +43,7 @@ Send = Callable[[Frame], None]
 
 
 class Taken(Exception):
-    """Another server holds that we died, and ended our turn: nothing more of it may begin."""
+    """Another server held that we died and ended our turn, or its session was erased: nothing more of it may begin."""
 
 
 class RunningTurn:
@@ -80,7 +81,7 @@ class RunningTurn:
             await patiently(lambda: self._stop(run))
         except Exception as error:  # noqa: BLE001  whatever a model raises ends its turn, not the session
             log.warning("a turn of agent %s failed: %s", self._definition.name, type(error).__name__)
-            failed = f"{type(error).__name__}: {error}"
+            failed = showable(error)
             await patiently(lambda: self._fail(failed, run.history if run else None))
 
     @property
@@ -137,7 +138,10 @@ class RunningTurn:
             self._text += text
 
     async def _show(self, content: Frame) -> None:
-        self._notify(await patiently(lambda: self._store.say(self._turn, content)))
+        message = await patiently(lambda: self._store.say(self._turn, content))
+        if message is None:
+            raise Taken
+        self._notify(message)
 
     async def _park(self, asked: Sequence[Asking], history: bytes | None) -> None:
         session_id, batch = self._turn.session_id, new_id("batch")

@@ -57,7 +57,6 @@ def _io_payload(one: Io) -> dict[str, Any]:
 
 
 def _tool_payload(agent: AgentDefinition, tool: ToolDefinition) -> dict[str, Any]:
-    """As a `custom_tool`: of a node type the SDK does not know it could not even be fetched."""
     inputs: dict[str, Any] = {
         name: {"type": "dynamic", "value": one.description} for name, one in tool.asked_parameters.items()
     }
@@ -67,13 +66,19 @@ def _tool_payload(agent: AgentDefinition, tool: ToolDefinition) -> dict[str, Any
         "name": tool.name,
         "description": tool.description,
         "approval_config": tool.approval.value,
-        "value": {"node_type": CUSTOM, "task_name": CUSTOM, "tool_type": _tool_type(tool), "inputs": inputs},
+        "value": {**_what_it_is(tool), "inputs": inputs},
     }
 
 
-def _tool_type(tool: ToolDefinition) -> str:
-    """What is called from here stays here: its address and its secret are this server's, not the agent's."""
-    return "http_call" if tool.http else "mcp_call" if tool.mcp else tool.function_name
+def _what_it_is(tool: ToolDefinition) -> dict[str, Any]:
+    """Ours as a `custom_tool`: of a node type the SDK does not know it could not even be fetched.
+
+    What is called from here stays here: its address and its secret are this server's, not the agent's.
+    """
+    if tool.catalogue:
+        return tool.catalogue.value
+    tool_type = "http_call" if tool.http else "mcp_call" if tool.mcp else tool.function_name
+    return {"node_type": CUSTOM, "task_name": CUSTOM, "tool_type": tool_type}
 
 
 class _Model(BaseModel):

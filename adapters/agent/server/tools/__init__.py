@@ -5,4 +5,5 @@ from adapters.agent.server.tools.call import Function as Function
 from adapters.agent.server.tools.call import ToolFailed as ToolFailed
 from adapters.agent.server.tools.functions import FUNCTIONS as FUNCTIONS
 from adapters.agent.server.tools.settings import ToolSettings as ToolSettings
+from adapters.agent.server.tools.settings import secrets_in as secrets_in
 from adapters.agent.server.tools.toolbox import Toolbox as Toolbox

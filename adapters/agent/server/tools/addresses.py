@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from adapters.agent.server.tools.call import ToolFailed
 from adapters.agent.server.tools.settings import ToolSettings
 
-# Public by their number, but only ever answered by the cloud one runs in.
-CLOUD_INSIDES = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
+# Public by their number, but only ever answered by the cloud or the site one runs in.
+INSIDES = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"), ip_network("fec0::/10"))
 NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
@@ -32,7 +32,7 @@ def is_internal(address: str, *, allow_loopback: bool = False) -> bool:
         ip = inner
     if ip.is_loopback:
         return not allow_loopback
-    inside = any(ip in network for network in CLOUD_INSIDES if network.version == ip.version)
+    inside = any(ip in network for network in INSIDES if network.version == ip.version)
     return inside or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified
 
 

@@ -1,7 +1,10 @@
 """The floor under `let_agent_decide`: what is always asked about, whatever the model says."""
 
+import unicodedata
+
 from sqlalchemy import select
 
+from adapters.agent.server.parameters import like
 from adapters.agent.server.rows import CallState
 from adapters.agent.server.tables import calls
 from adapters.agent.server.tool_definitions import ToolDefinition
@@ -41,13 +44,28 @@ def _is(test: str, limit: object, value: object) -> bool:
     return _same(limit, value)
 
 
-def _same(one: object, other: object) -> bool:
+def _same(limit: object, value: object) -> bool:
     """Loosely, so that spelling does not lead around the floor."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, str) and isinstance(other, str):
-        return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
-    return one == other
+    if isinstance(limit, str):
+        return _plain(limit) == _plain(value)
+    read = _read_like(limit, value) if isinstance(value, str) else value
+    return isinstance(limit, bool) == isinstance(read, bool) and limit == read
+
+
+def _read_like(limit: object, text: str) -> object:
+    """A number or a truth that stands in a text."""
+    parameter = like(limit)
+    try:
+        return parameter.typed("it", text) if parameter else text
+    except ValueError:
+        return text
+
+
+def _plain(value: object) -> str:
+    """As a person reads it: without case, extra spaces, odd forms of letters and what cannot be seen."""
+    text = unicodedata.normalize("NFKC", str(value))
+    seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return " ".join(seen.split()).casefold()
 
 
 def told(condition: Condition) -> str:

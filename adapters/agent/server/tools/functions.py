@@ -3,8 +3,9 @@
 from adapters.agent.server.tools.call import Function
 from adapters.agent.server.tools.knowledge import search_knowledge
 from adapters.agent.server.tools.people import ask_human, human_handoff
+from adapters.agent.server.tools.settings import EXA_KEY
 from adapters.agent.server.tools.shop import asks_about_new_address, issue_refund, lookup_order, update_address
-from adapters.agent.server.tools.web import EXA_KEY, web_search
+from adapters.agent.server.tools.web import web_search
 
 FUNCTIONS: dict[str, Function] = {
     "lookup_order": Function(lookup_order),

@@ -15,7 +15,17 @@ import httpx
 
 from adapters.agent.server.tool_kinds import McpTool
 from adapters.agent.server.tools.call import Arguments, Call, Result, ToolFailed
-from adapters.agent.server.tools.outside import Request, capped, in_time, opened, readable, value_of, without
+from adapters.agent.server.tools.outside import (
+    Request,
+    Unsure,
+    capped,
+    failed,
+    in_time,
+    opened,
+    readable,
+    value_of,
+    without,
+)
 from adapters.agent.server.tools.settings import ToolSettings
 
 VERSIONS = ("2025-06-18", "2025-03-26", "2025-11-25")  # the first is asked for; what we use is the same in all
@@ -109,7 +119,7 @@ class Session:
         self._last_id += 1
         answer = await self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
         if answer is None:
-            raise ToolFailed("its MCP server did not answer", for_log=f"no answer to {method}")
+            raise Unsure("its MCP server did not answer", for_log=f"no answer to {method}")
         if error := answer.get("error"):
             said = str(error.get("message") if isinstance(error, dict) else error)[:MAX_TOLD_CHARS]
             raise Refused(f"its MCP server refused: {said}", for_log=f"{method} was refused")
@@ -122,7 +132,7 @@ class Session:
         async with opened(request, self._settings) as response:
             if not response.is_success:
                 answered = f"its MCP server answered {response.status_code}"
-                raise ToolFailed(answered, for_log=answered)
+                raise failed(response.status_code)(answered, for_log=answered)
             if session_id := response.headers.get("mcp-session-id"):
                 self._keep("Mcp-Session-Id", session_id)
             return await self._answer(response, message["id"]) if "id" in message else None
@@ -184,4 +194,4 @@ async def _lines(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
 
 
 def _too_long(limit: int) -> ToolFailed:
-    return ToolFailed(f"its answer is longer than {limit // 1024} KiB", for_log="too long an answer")
+    return Unsure(f"its answer is longer than {limit // 1024} KiB", for_log="too long an answer")

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from adapters.agent.frames import clean
+from adapters.agent.frames import clean, is_shallow, parsed
 from adapters.agent.server.tool_kinds import LOOPBACK, Secret
 from adapters.agent.server.tools.addresses import reachable
 from adapters.agent.server.tools.call import ToolFailed
@@ -22,6 +22,7 @@ from adapters.agent.server.tools.settings import ToolSettings
 
 MAX_REDIRECTS = 3
 MAX_TOLD_CHARS = 500  # of a service's own words about its failure
+MAX_DEPTH = 100  # of a JSON text: it goes on inside frames, which may not be much deeper
 NOT_REPEATED = "; whether it was done is not known, so do not repeat it"
 
 
@@ -48,6 +49,10 @@ class Answer:
         return readable(self.text)
 
 
+class Unsure(ToolFailed):
+    """The request went out, and its answer does not say whether it was done."""
+
+
 async def fetch(
     request: Request, *, hosts: Sequence[str], secret: Secret, settings: ToolSettings, writes: bool
 ) -> Answer:
@@ -57,11 +62,16 @@ async def fetch(
         request = replace(request, secret_headers={secret.secret_header: f"{secret.prefix}{value}"})
     async with in_time(settings, writes=writes):
         answer = await _followed(request, hosts, settings)
-    answer = replace(answer, text=without(value, answer.text))
-    if not 200 <= answer.status < 300:
-        said = f": {answer.text[:MAX_TOLD_CHARS]}" if answer.text else ""
-        raise ToolFailed(f"it answered {answer.status}{said}", for_log=f"it answered {answer.status}")
+        answer = replace(answer, text=without(value, answer.text))
+        if not 200 <= answer.status < 300:
+            said = f": {answer.text[:MAX_TOLD_CHARS]}" if answer.text else ""
+            raise failed(answer.status)(f"it answered {answer.status}{said}", for_log=f"it answered {answer.status}")
     return answer
+
+
+def failed(status: int) -> type[ToolFailed]:
+    """What an answer that is not a good one means: only 4xx says that nothing was done."""
+    return ToolFailed if 400 <= status < 500 else Unsure
 
 
 @asynccontextmanager
@@ -70,6 +80,8 @@ async def in_time(settings: ToolSettings, *, writes: bool) -> AsyncIterator[None
     try:
         async with asyncio.timeout(settings.timeout_s):
             yield
+    except Unsure as error:
+        raise ToolFailed(f"{error}{NOT_REPEATED}" if writes else str(error), for_log=error.for_log) from None
     except (TimeoutError, httpx.TimeoutException) as error:
         late = f"it did not answer within {settings.timeout_s:g} s"
         raise ToolFailed(late + (NOT_REPEATED if writes else ""), for_log=late) from error
@@ -124,7 +136,7 @@ async def opened(request: Request, settings: ToolSettings) -> AsyncIterator[http
         response = await _sent(client, request, url, addresses)
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise ToolFailed("it answered in a compressed form", for_log="a compressed answer")
+                raise Unsure("it answered in a compressed form", for_log="a compressed answer")
             yield response
         finally:
             await response.aclose()
@@ -160,7 +172,8 @@ async def _read(response: httpx.Response, limit: int) -> Answer:
     except (LookupError, ValueError):  # it names an encoding that there is not
         text = data.decode("utf-8", "replace")
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Answer(response.status_code, media_type, text.replace("\0", ""), is_whole)
+    # Some encodings have halves of characters, which nothing that leaves here can carry.
+    return Answer(response.status_code, media_type, clean(text.replace("\0", "")), is_whole)
 
 
 async def capped(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]:
@@ -176,15 +189,12 @@ async def capped(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]
 def readable(text: str) -> Any:
     """What is in a JSON text, as our databases take it. None: it is none."""
     try:
-        return clean(json.loads(text, parse_constant=_no_number))
-    except (ValueError, RecursionError):
+        found = parsed(text)
+    except ValueError:
         return None
+    return clean(found) if is_shallow(found, MAX_DEPTH) else None
 
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(name)

@@ -5,6 +5,9 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from adapters.agent.server.tool_kinds import SECRETS
+
+EXA_KEY = "EXA_API_KEY"
 EXA_URL = "https://api.exa.ai/search"
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -17,9 +20,14 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+def secrets_in(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Those for tools: what this process itself lives on, such as DATABASE_URL, never comes near one."""
+    return {name: value for name, value in environment.items() if name.startswith(SECRETS) or name == EXA_KEY}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSettings:
-    """`secrets` is the environment, of which a tool gets what its definition names.
+    """`secrets` are the variables of the environment that are for tools, of which one gets what its definition names.
 
     `allow_loopback` lets tools call this very machine: for tests and development alone.
     """

@@ -25,9 +25,8 @@ class Toolbox:
         """Log which of their tools cannot run here, and why."""
         for definition in definitions:
             for tool in definition.tools:
-                if lacking := self.lacks(tool):
-                    said = "agent %s: the tool %s is not available: %s is not set"
-                    log.warning(said, definition.name, tool.name, lacking)
+                if why := self.why_away(tool):
+                    log.warning("agent %s: the tool %s is not available: %s", definition.name, tool.name, why)
 
     @staticmethod
     def writes(tool: ToolDefinition) -> bool:
@@ -35,10 +34,17 @@ class Toolbox:
         return tool.writes is not False if tool.is_remote else FUNCTIONS[tool.function_name].writes
 
     def lacks(self, tool: ToolDefinition) -> str:
-        """The variable without which the tool cannot run here; empty: it can."""
+        """The variable without which the tool cannot run here; empty: there is none."""
         remote = tool.http or tool.mcp
-        needed = remote.secret if remote else FUNCTIONS[tool.function_name].needs
+        needed = remote.secret if remote else "" if tool.is_remote else FUNCTIONS[tool.function_name].needs
         return needed if needed and not self.settings.secrets.get(needed) else ""
+
+    def why_away(self, tool: ToolDefinition) -> str:
+        """Why the tool cannot run here, in a few words; empty: it can."""
+        if tool.catalogue:
+            return f"{tool.catalogue.node_type} is of a platform's own catalogue"
+        lacking = self.lacks(tool)
+        return f"{lacking} is not set" if lacking else ""
 
     async def why_ask(self, tool: ToolDefinition, call: Call, arguments: Arguments, *, is_verified: bool) -> str:
         """Why a person must be asked whatever the model says, in a few words; empty: there is no such reason."""
@@ -61,8 +67,8 @@ class Toolbox:
             raise ToolFailed(f"it broke ({type(error).__name__}){NOT_REPEATED}") from error
 
     async def _run(self, tool: ToolDefinition, call: Call, arguments: Arguments) -> Result:
-        if lacking := self.lacks(tool):
-            raise ToolFailed(f"{tool.name} is not available here", for_log=f"{lacking} is not set")
+        if why := self.why_away(tool):
+            raise ToolFailed(f"{tool.name} is not available here", for_log=why)
         if tool.http:
             return await http_call.run(tool.http, call, arguments, writes=self.writes(tool))
         if tool.mcp:

@@ -7,8 +7,8 @@ import httpx
 from adapters.agent.server.tool_kinds import Secret
 from adapters.agent.server.tools.call import Arguments, Call, Result, ToolFailed
 from adapters.agent.server.tools.outside import Request, fetch
+from adapters.agent.server.tools.settings import EXA_KEY
 
-EXA_KEY = "EXA_API_KEY"
 SECRET = Secret(secret=EXA_KEY, secret_header="x-api-key")  # noqa: S106  the names, not the key
 MAX_RESULTS = 10
 MAX_TEXT_CHARS = 1_000

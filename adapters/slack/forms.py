@@ -1,0 +1,79 @@
+"""What opens over Slack: why something is denied, and a request in full. Pure."""
+
+import json
+
+from adapters.slack import card
+from adapters.slack.parts import Block, preformatted, section, seen, visible, words
+from gateway.events import ApprovalView
+
+DENY_FORM, REASON = "approval_deny_form", "reason"
+
+MAX_PAGE = 2_900  # of one block
+MAX_WHOLE = 200_000  # as JSON: Slack takes a view of 250 kB and 100 blocks
+MAX_SAID = 2_000
+
+
+def deny(asked: ApprovalView) -> Block:
+    """Asks for the reason of a denial."""
+    field = {"type": "plain_text_input", "action_id": REASON, "multiline": True, "max_length": 1000}
+    block = {
+        "type": "input",
+        "block_id": REASON,
+        "optional": not asked.reason_required,
+        "label": words("Why? The agent is told, and may tell the customer."),
+        "element": field,
+    }
+    what = section(f"{asked.tool} {card.arguments(asked)[:300]}", MAX_SAID)
+    about = {"callback_id": DENY_FORM, "private_metadata": f"{asked.id} {asked.digest[: card.DIGEST_CHARS]}"}
+    return _modal("Deny this request", what, block, submit=words("Deny"), close=words("Back"), **about)
+
+
+def whole(asked: ApprovalView) -> Block:
+    """All of a request, and the button that approves it: nothing is cut off here."""
+    end = (
+        card.deciding(asked, card.approve(asked))
+        if shows_whole(asked)
+        else section(
+            "This is not all of it: it is too long for Slack. Decide with `gateway approvals`, or deny it.", 200
+        )
+    )
+    title = section(card.question(asked), MAX_PAGE)
+    return _modal("The whole request", title, *card.origin(asked), *_pages(asked), end, close=words("Close"))
+
+
+def shows_whole(asked: ApprovalView) -> bool:
+    title, written = visible(card.question(asked)), card.arguments(asked)
+    return asked.arguments is not None and len(title) <= MAX_PAGE and len(json.dumps(written)) <= MAX_WHOLE
+
+
+def told(text: str) -> Block:
+    """What came of a button in a form."""
+    return _modal("The whole request", section(text, MAX_SAID), close=words("Close"))
+
+
+def _pages(asked: ApprovalView) -> list[Block]:
+    """The arguments over as many blocks as they need. Within a line, a block says that it goes on."""
+    text = card.arguments(asked)
+    if not shows_whole(asked):
+        text = seen(text, MAX_PAGE)
+    pages, page = [], ""
+    for line in _pieces(text):
+        if len(page) + len(line) > MAX_PAGE:
+            pages.append(page)
+            page = ""
+        page += line
+    return [preformatted(one.rstrip("\n") or " ") for one in [*pages, page]]
+
+
+def _pieces(text: str) -> list[str]:
+    """Lines; a very long one in parts, none of which passes for the beginning of another line."""
+    most = MAX_PAGE - 4
+    found = []
+    for line in text.splitlines(keepends=True) or [""]:
+        parts = [line[at : at + most] for at in range(0, len(line), most)] or [line]
+        found += [f"{'… ' if at else ''}{part}{' …' if at < len(parts) - 1 else ''}" for at, part in enumerate(parts)]
+    return found
+
+
+def _modal(title: str, *blocks: Block, **more: object) -> Block:
+    return {"type": "modal", "title": words(title), "blocks": list(blocks), **more}
