@@ -44,11 +44,14 @@ class RecordingApprovals:
     reads: Decision = field(default_factory=lambda: Decision(result="unknown"))
     decides: Decision = field(default_factory=lambda: Decision(result="decided"))
     asked: list[tuple[str, Identity]] = field(default_factory=list)
+    opened: list[tuple[str, Identity, str]] = field(default_factory=list)
     decided: list[tuple[str, Identity, Verdict, str, str]] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
     fails: Exception | None = None
 
-    async def read(self, approval_id: str, who: Identity) -> Decision:
+    async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
         self.asked.append((approval_id, who))
+        self.opened += [(approval_id, who, via)] if whole else []
         return self.reads
 
     async def decide(
@@ -64,6 +67,7 @@ class RecordingApprovals:
         if self.fails is not None:
             raise self.fails
         self.decided.append((approval_id, who, verdict, reason, via))
+        self.digests.append(digest)
         return self.decides
 
 

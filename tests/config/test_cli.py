@@ -1,4 +1,4 @@
-"""The command line as a person meets it: a process of its own."""
+"""The command line as a person meets it."""
 
 import os
 import subprocess
@@ -6,20 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import gateway, says
+from tests.helpers.cli import asks, gateway, says
 from tests.helpers.databases import scratch
 
 COMMANDS = [
     *(("run",), ("web",), ("worker",), ("migrate",), ("demo",), ("doctor",), ("pause",), ("resume",)),
     *(("agents", "serve"), ("agents", "check"), ("agents", "list"), ("agents", "push")),
-    *(("conversations", "list"), ("conversations", "show"), ("conversations", "interrupt")),
+    *(("conversations", "list"), ("conversations", "show"), ("conversations", "interrupt"), ("conversations", "erase")),
+    *(("conversations", "take"), ("conversations", "release")),
     *(("dead", "list"), ("dead", "show"), ("dead", "replay"), ("dead", "drop")),
+    *(("audit", "verify"), ("audit", "export")),
+    *(("approvals", "list"), ("approvals", "show"), ("approvals", "explain"), ("approvals", "approve")),
+    *(("approvals", "deny"), ("people", "list"), ("people", "check"), ("people", "token")),
 ]
 STARTS = [("run",), ("web",), ("worker",), ("migrate",), ("agents", "serve")]
 OVER_THE_ROWS = [
     *(("pause",), ("pause", "--list"), ("resume",), ("conversations", "list"), ("conversations", "show", "1")),
     *(("conversations", "interrupt", "1"), ("dead", "list"), ("dead", "show", "in-1"), ("dead", "replay", "--all")),
-    ("dead", "drop", "out-1"),
+    *(("dead", "drop", "out-1"), ("audit", "verify"), ("audit", "export", "x")),
+    *(("conversations", "erase", "1", "--yes"), ("approvals", "list"), ("approvals", "show", "x")),
+    *(("approvals", "approve", "x", "--token", "x"), ("approvals", "deny", "x", "--token", "x")),
+    *(("people", "token", "ana"), ("conversations", "take", "1"), ("conversations", "release", "1")),
 ]
 
 
@@ -40,7 +47,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_shows_an_example(command: tuple[str, ...], tmp_path: Path) -> None:
-    done = gateway(tmp_path, *command, "--help")
+    done = asks(tmp_path, *command, "--help")
 
     assert done.returncode == 0
     assert "Example:" in done.stdout
@@ -60,7 +67,7 @@ def test_every_command_shows_an_example(command: tuple[str, ...], tmp_path: Path
         ("agents", "serve", "--port", "x"),
         ("agents", "serve", "--port", "70000"),
         ("agents", "check", "one", "two"),
-        ("agents", "list", "support"),
+        ("agents", "list", "one", "two"),
         ("agents", "push", "--at", "here"),
         ("dead",),
         ("dead", "show"),
@@ -80,12 +87,41 @@ def test_every_command_shows_an_example(command: tuple[str, ...], tmp_path: Path
         ("conversations", "show", "0"),
         ("conversations", "list", "--limit", "0"),
         ("conversations", "interrupt", "9" * 30),
+        ("conversations", "take"),
+        ("conversations", "release", "alice"),
+        ("conversations", "erase"),
+        ("conversations", "erase", "1"),
+        ("conversations", "erase", "alice", "--yes"),
+        ("conversations", "erase", "1", "--person", "sms:+15550001111", "--yes"),
         ("doctor", "now"),
+        ("audit",),
+        ("audit", "verify", "--head", "12"),
+        ("audit", "verify", "--head", "12:abc"),
+        ("audit", "export"),
+        ("audit", "export", "--from", "2026-11-01"),
+        ("audit", "export", "--from", "2026-11-02", "--to", "2026-11-01"),
+        ("audit", "export", "--from", "yesterday", "--to", "2026-11-01"),
+        ("audit", "export", "x", "--from", "2026-11-01", "--to", "2026-11-02"),
+        ("audit", "export", "x", "--tool", "issue_refund"),
+        ("audit", "export", "x", "--format", "csv"),
+        ("audit", "export", "--from", "2026-11-01", "--to", "2026-11-02", "--format", "html"),
+        ("approvals",),
+        ("approvals", "show"),
+        ("approvals", "explain"),
+        ("approvals", "explain", "issue_refund", "40"),
+        ("approvals", "approve", "abcdefgh"),
+        ("approvals", "approve", "abcdefgh", "--token", "x", "--set", "amount"),
+        ("approvals", "approve", "abcdefgh", "--token", "x", "--digest", "xyz"),
+        ("approvals", "deny", "--token", "x"),
+        ("approvals", "deny", "abcdefgh", "--conversation", "1", "--token", "x"),
+        ("approvals", "deny", "abcdefgh"),
+        ("people",),
+        ("people", "token"),
     ],
     ids=lambda words: " ".join(words) or "nothing",
 )
 def test_wrong_usage_exits_with_2(words: tuple[str, ...], tmp_path: Path) -> None:
-    done = gateway(tmp_path, *words)
+    done = asks(tmp_path, *words)
 
     assert done.returncode == 2
     assert "Usage" in done.stderr + done.stdout
@@ -137,8 +173,9 @@ async def test_an_operation_on_a_database_that_is_away_is_one_line_without_its_p
 
 
 async def test_a_conversation_or_a_letter_that_is_not_there_is_one_line(database_url: str) -> None:
-    for words in (("conversations", "show", "4"), ("conversations", "interrupt", "4")):
-        assert (await says(database_url, *words, code=1)).startswith("gateway: there is no conversation 4")
+    for words in (("show", "4"), ("interrupt", "4"), ("erase", "4", "--yes"), ("take", "4"), ("release", "4")):
+        said = await says(database_url, "conversations", *words, code=1)
+        assert said.startswith("gateway: there is no conversation 4")
     for words in (("dead", "show", "in-4"), ("dead", "replay", "in-4"), ("dead", "drop", "in-4")):
         assert await says(database_url, *words, code=1) == "gateway: there is no in-4\n"
 
@@ -192,7 +229,7 @@ def test_migrate_makes_the_database_and_twice_is_safe(tmp_path: Path) -> None:
         done = gateway(tmp_path, "migrate")
 
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "the database is at revision 0003\n"
+        assert done.stdout == "the database is at revision 0008\n"
     assert (tmp_path / "var/gateway.db").is_file()
 
 

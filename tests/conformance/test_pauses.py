@@ -153,7 +153,7 @@ async def test_a_denial_is_taken_in_a_pause(start: Start, ends: Ends, clock: Clo
     card = await _asked(core, ends)
     await pause(core, clock, scope)
 
-    decision = await core.door.approvals.decide(card.id, ANA, Verdict.DENY, reason="no", via="test")
+    decision = await core.door.approvals.decide(card.id, ANA, Verdict.DENY, reason="no", via="slack")
 
     assert decision.result == "decided"
     await resume(core, clock, scope)

@@ -79,9 +79,10 @@ async def test_a_decision_nobody_was_woken_for_is_found(start: Start, ends: Ends
     ends.agents.does(asks_first, on="refund")
     await core.receives(ALICE, "refund")
     (card,) = await seen(ends.slack.cards)
-    silent = Approvals(core.store, Quiet(), core.outbox, read(POLICY), clock, WORDS)
+    channels = {"slack": ends.slack, "sms": ends.sms}
+    silent = Approvals(core.store, Quiet(), core.outbox, read(POLICY), clock, WORDS, channels=channels)
 
-    await silent.decide(card.id, ANA, Verdict.APPROVE, via="test")
+    await silent.decide(card.id, ANA, Verdict.APPROVE, via="slack")
 
     await seen(lambda: "refunded" in ends.sms.told(ALICE), within_s=5)
 

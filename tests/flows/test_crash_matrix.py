@@ -76,7 +76,9 @@ async def _round(step: Step, round: Round, tally: Tally) -> None:
         tally.found.update(row[2] or "nothing" for rows in before.values() for row in rows)
     alone = house.workers[victim] in house.doors
     back = asyncio.create_task(_back(house.workers[victim], 0.0 if alone else RESTARTS_AFTER_S))
-    while not all(now != before[one] for one, now in round.fates().items()):
+    # Whoever had their reply before the kill waits for nothing.
+    waiting = {one for one, rows in before.items() if any(row[2] != "sent" for row in rows)} or before.keys()
+    while not all(now != before[one] for one, now in round.fates().items() if one in waiting):
         assert time.monotonic() - killed < PATIENCE_S, f"nobody took up {victim}'s work: {before}, now {round.fates()}"
         await asyncio.sleep(0.02)
     tally.taken_up.append(time.monotonic() - killed)

@@ -16,7 +16,7 @@ def person(address: str, team: str = "T0SANDBOX") -> Identity:
 
 async def decide(town: Town, who: Identity, verdict: Verdict = Verdict.APPROVE, **more: str) -> Decision:
     approval = (await rows(town.store, "approvals"))[-1]["id"]
-    return await town.live.parts.door.approvals.decide(approval, who, verdict, via="test", **more)
+    return await town.live.parts.door.approvals.decide(approval, who, verdict, via="slack", **more)
 
 
 async def test_the_current_policy_says_who_may_decide(under: Under) -> None:
@@ -42,7 +42,7 @@ async def test_an_unknown_request_and_a_foreign_one_tell_nothing(town: Town) -> 
     await town.alice.texts(REFUND)
     await town.card()
 
-    unknown = await town.live.parts.door.approvals.decide("nothing", person("U0ANA"), Verdict.APPROVE, via="test")
+    unknown = await town.live.parts.door.approvals.decide("nothing", person("U0ANA"), Verdict.APPROVE, via="slack")
     foreign = await decide(town, person("U0MAX"))
 
     assert (unknown.result, unknown.approval) == ("unknown", None)
@@ -114,7 +114,15 @@ async def test_what_happened_is_audited_without_anybodys_words(town: Town) -> No
     await town.alice.gets(2)
 
     trail = await rows(town.store, "audit")
-    assert [row["what"] for row in trail] == ["requested", "shown", "refused", "decided", "applied"]
+    assert [row["what"] for row in trail] == [
+        "requested",
+        "shown",
+        "refused",
+        "voted",
+        "decided",
+        "applied",
+        "finished",
+    ]
     told = str(trail)
     assert town.alice.number not in told
     assert "U0ANA" not in told

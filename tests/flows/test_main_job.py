@@ -83,7 +83,7 @@ async def test_when_nobody_decides_the_customer_hears_so_and_a_late_click_is_tol
     assert "denied" not in reply.lower()
     await town.card_says("Not decided")
     await town.ana.clicks_in_an_old_window(card, "approval_approve")
-    assert "Already decided" in await town.ana.is_told()
+    assert "Too late" in await town.ana.is_told()
     assert [row["state"] for row in await rows(town.store, "approvals")] == ["expired"]
 
 

@@ -54,7 +54,7 @@ async def test_of_many_decisions_at_once_one_wins_and_the_others_are_told_who(to
     decide = town.live.parts.door.approvals.decide
 
     verdicts = [Verdict.APPROVE, Verdict.DENY] * 20
-    decisions = await asyncio.gather(*(decide(approval, ANA, verdict, reason="x", via="test") for verdict in verdicts))
+    decisions = await asyncio.gather(*(decide(approval, ANA, verdict, reason="x", via="slack") for verdict in verdicts))
 
     results = Counter(decision.result for decision in decisions)
     assert results == {"decided": 1, "already": 39}

@@ -26,6 +26,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.long
 async def test_web_and_worker_as_two_processes_do_the_main_job(database_url: str, tmp_path: Path) -> None:
     async with stand_ins(tmp_path) as (carrier, environment):
         web = Gateway(tmp_path, command="web", DATABASE_URL=database_url, **environment)

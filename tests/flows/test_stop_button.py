@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 
+import pytest
+
 from adapters.agent.client import AgentClient, AgentSettings
 from adapters.sandbox import cast
 from config import wiring
@@ -30,7 +32,8 @@ async def decided(town: Town, approval: str) -> None:
         town.settings, policies.read(town.policy), nowhere, public_url="http://127.0.0.1:1", clock=town.clock
     )
     async with contextlib.aclosing(nowhere), parts_of as parts:
-        decision = await parts.door.approvals.decide(approval, ana, Verdict.APPROVE, via="test")
+        digest = next(row["digest"] for row in await rows(parts.store, "approvals") if row["id"] == approval)
+        decision = await parts.door.approvals.decide(approval, ana, Verdict.APPROVE, via="slack", digest=digest)
     assert decision.result == "decided"
 
 
@@ -117,6 +120,7 @@ async def test_a_request_that_could_not_be_approved_in_the_pause_can_be_after_it
     assert "A-1001" in (await town.alice.gets(2))[1]
 
 
+@pytest.mark.long
 async def test_a_decision_made_before_the_pause_waits_for_its_end(town: Town) -> None:
     await town.alice.texts(REFUND)
     card = await town.card()

@@ -1,14 +1,14 @@
 """One exchange with a session: nothing is posted twice, and nobody else's answer is taken for ours."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import exchange
+from gateway import exchange, listening
 from gateway.errors import AgentRefused, AgentUnavailable, LaneLost
 from gateway.events import (
     AgentEvent,
@@ -32,6 +32,7 @@ PROCESSING = StatusChanged(status=AgentStatus.PROCESSING)
 IDLE = StatusChanged(status=AgentStatus.IDLE)
 AWAITING = StatusChanged(status=AgentStatus.AWAITING_APPROVAL)
 REPLY = Replied(message_id="m-1", text="On its way.")
+OWN = Replied(message_id="m-5", text="Here it is.")
 FAILED = TurnFailed(message_id="m-1", error="the model is away")
 POSTED = UserPosted(message_id="u-1", text="Where is it?")
 STOPPED = TurnFailed(message_id="m-9", error="interrupted", resumable=True)
@@ -96,6 +97,39 @@ async def answered(line: Line, *answers: tuple[str, Answer]) -> exchange.Outcome
 
 
 POST = [("look", None), ("post", ("Where is it?", "turn-1"))]
+
+
+# --- a post that is refused, for the session waits --------------------------------------------------------
+
+
+@dataclass
+class Waiting(Line):
+    """Takes no post before its requests are answered, and does not say so beforehand."""
+
+    async def post(self, text: str, *, client_message_id: str) -> None:
+        if not any(name == "answer" for name, _ in self.did):
+            raise AgentRefused("it waits for an approval")
+        await super().post(text, client_message_id=client_message_id)
+
+
+async def test_a_refused_post_denies_what_is_nobodys_and_is_made_once_more() -> None:
+    line = Waiting([OTHER, asked("a-1"), asked("a-2")], [PROCESSING, REPLY, IDLE, PROCESSING, OWN, IDLE])
+
+    assert await posted(line) == OWN
+    denied = [("answer", (name, listening.NO_LONGER_KNOWN)) for name in ("a-1", "a-2")]
+    assert [one for one in line.did if one[0] != "look"] == [*denied, POST[1]]
+    assert line.did[-2:] == POST, "a look comes right before it"
+
+
+async def test_a_refused_post_that_is_there_already_has_its_own_requests() -> None:
+    line = Waiting([POSTED, asked("a-1")])
+
+    assert await posted(line) == Asked((asked("a-1"),))
+    assert line.did == [("look", None)]
+
+
+async def test_a_refused_post_where_nothing_is_open_stays_refused() -> None:
+    assert await posted(Waiting([OTHER, REPLY])) == NotTaken("it waits for an approval")
 
 
 # --- the first try -----------------------------------------------------------------------------------------
@@ -353,6 +387,39 @@ async def test_who_lost_the_conversation_posts_nothing_again() -> None:
     assert line.did == []
 
 
+# --- what is shown of a reply that grows --------------------------------------------------------------------
+
+WORDS = (Delta(message_id="m-1", text="On its"), Delta(message_id="m-1", text=" way"))
+
+
+async def shown(line: Line, what: Post) -> list[str]:
+    """The pieces that may be shown."""
+    pieces: list[str] = []
+    assert await exchange.post(line, what, line.look, hear=lambda delta: pieces.append(delta.text)) == REPLY
+    return pieces
+
+
+@pytest.mark.parametrize("before", [(), (POSTED, STOPPED)])
+async def test_a_reply_that_is_heard_from_its_beginning_may_be_shown(before: Sequence[HistoryEntry]) -> None:
+    line = Line(before=before, comes=[PROCESSING, *WORDS, REPLY])
+
+    assert await shown(line, what(first_try=not before)) == ["On its", " way"]
+
+
+@pytest.mark.parametrize("before", [(POSTED,), (POSTED, STOPPED)])
+async def test_a_reply_that_may_have_begun_before_we_listened_is_not_shown(before: Sequence[HistoryEntry]) -> None:
+    line = Line(before=before, comes=[*WORDS, REPLY], status=AgentStatus.PROCESSING)
+
+    assert await shown(line, what(first_try=False)) == []
+
+
+async def test_what_a_turn_that_was_given_up_still_says_is_not_shown() -> None:
+    late = Delta(message_id="m-0", text="an old story")
+    line = Line(comes=[late, PROCESSING, *WORDS, REPLY])
+
+    assert await shown(line, replace(what(), abandoned=True)) == ["On its", " way"]
+
+
 # --- answering ---------------------------------------------------------------------------------------------
 
 
@@ -401,6 +468,17 @@ async def test_a_reply_to_an_older_post_is_not_this_turns() -> None:
     line = Line(before=[OTHER, Replied(message_id="m-0", text="old"), POSTED], comes=[PROCESSING, REPLY])
 
     assert await answered(line) == REPLY
+
+
+async def test_without_an_answer_what_became_of_the_turn_is_heard() -> None:
+    async def of(*since: HistoryEntry, status: AgentStatus, comes: Sequence[AgentEvent] = ()) -> exchange.Outcome:
+        return await exchange.answer(Line([POSTED, *since], comes, status), (), what(), Line().look)
+
+    closed = asked("a-1", is_open=False)
+    assert await of(closed, REPLY, status=AgentStatus.IDLE) == REPLY
+    assert await of(closed, status=AgentStatus.PROCESSING, comes=[REPLY]) == REPLY
+    assert await of(closed, asked("a-2"), status=AgentStatus.AWAITING_APPROVAL) == Asked((asked("a-2"),))
+    assert isinstance(await of(status=AgentStatus.IDLE), TurnFailed)
 
 
 async def test_an_answer_the_platform_does_not_take_is_heard() -> None:

@@ -195,6 +195,26 @@ async def test_a_connection_to_renew_is_told_to_both_and_the_conversation_goes_o
     assert "customer: mail me again" in texts(the_newest(ends))[0]
 
 
+# --- a request that nobody can answer ----------------------------------------------------------------------
+
+
+async def asks_without_an_id(turn: AgentTurn) -> None:
+    turn._session.keep(TurnFailed(message_id="", error="no message id", unanswerable=True))
+
+
+async def test_a_request_that_nobody_can_answer_is_told_to_both_and_the_conversation_goes_on(
+    core: Core, ends: Ends
+) -> None:
+    ends.agents.does(asks_without_an_id, on="order")
+    await says(core, "order one")
+    await says(core, "kites")
+
+    assert ends.sms.told(ALICE) == [WORDS.failed, "about kites"]
+    (alert,) = ends.alerts()
+    assert "no message id" in alert
+    assert len(ends.agents.sessions) == 2, "the old one waits for an answer that nobody can give it"
+
+
 # --- a platform that takes no answer -----------------------------------------------------------------------
 
 

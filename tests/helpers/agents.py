@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import AgentRefused, AgentUnavailable, SessionGone
@@ -32,6 +32,15 @@ def words_of(text: str) -> str:
     return said.partition("</transcript>\n")[2] if said.startswith("<transcript") else said
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call that needs somebody's word. `schema`: the tool's, where its definition tells it."""
+
+    tool: str = "issue_refund"
+    arguments: dict[str, Any] | None = field(default_factory=lambda: {"order_id": "A-1001", "amount": 40})
+    schema: dict[str, Any] | None = None
+
+
 class AgentTurn:
     """What the agent makes of one post: an act calls these."""
 
@@ -39,8 +48,9 @@ class AgentTurn:
         self.words = words_of(text)
         self._session = session
 
-    def streams(self, text: str) -> None:
-        self._session.tell(Delta(message_id=self._session.new_id(), text=text))
+    def streams(self, text: str, *, under: str = "") -> None:
+        """One delta, of a message of its own or of the one that is named."""
+        self._session.tell(Delta(message_id=under or self._session.new_id(), text=text))
 
     def replies(self, text: str) -> None:
         self._session.keep(Replied(message_id=self._session.new_id(), text=text))
@@ -50,7 +60,12 @@ class AgentTurn:
 
     async def asks(self, tool: str = "issue_refund", **arguments: Any) -> Answer:
         """Park on one request until somebody answers."""
-        return await self._session.asks(tool, arguments or {"order_id": "A-1001", "amount": 40})
+        (said,) = await self.asks_all(Call(tool, arguments) if arguments else Call(tool))
+        return said
+
+    async def asks_all(self, *calls: Call) -> list[Answer]:
+        """Park on several at once until all are answered."""
+        return await self._session.asks(calls)
 
 
 Act = Callable[[AgentTurn], Awaitable[None]]
@@ -84,6 +99,7 @@ class Session:
         self.history: list[HistoryEntry] = []
         self.keys: set[str] = set()
         self.lines: list[Line] = []
+        self.told: list[tuple[str, Answer]] = []  # requests, and what was answered, each time it was
         self._ids = ids
         self._answers: dict[str, asyncio.Future[Answer]] = {}
 
@@ -111,13 +127,15 @@ class Session:
         await act(AgentTurn(self, text))
         self.is_now(AgentStatus.IDLE)
 
-    async def asks(self, tool: str, arguments: dict[str, Any]) -> Answer:
-        number = self.new_id()
-        self._answers[number] = asyncio.get_running_loop().create_future()
-        request: dict[str, Any] = {"tool_call_id": f"call-{number}", "tool_id": tool, "tool_name": tool}
-        self.keep(ApprovalAsked(message_id=number, **request, arguments=arguments))
+    async def asks(self, calls: Sequence[Call]) -> list[Answer]:
+        numbers = [self.new_id() for _ in calls]
+        for number, call in zip(numbers, calls, strict=True):
+            self._answers[number] = asyncio.get_running_loop().create_future()
+            request: dict[str, Any] = {"tool_call_id": f"call-{number}", "tool_id": call.tool, "tool_name": call.tool}
+            request |= {"arguments": call.arguments, "input_schema": call.schema}
+            self.keep(ApprovalAsked(message_id=number, **request))
         self.is_now(AgentStatus.AWAITING_APPROVAL)
-        said = await self._answers[number]
+        said = [await self._answers[number] for number in numbers]
         self.is_now(AgentStatus.PROCESSING)
         return said
 
@@ -126,6 +144,7 @@ class Session:
         waiting = self._answers.get(request_id)
         if waiting is None:
             raise AgentRefused("there is no such request")
+        self.told.append((request_id, said))
         if waiting.done():
             return
         self.history = [
@@ -139,7 +158,7 @@ class Line:
     """Places: `posting` and `posted`, `answering` and `answered` (the platform has it; we do not know), `hearing`."""
 
     def __init__(self, agents: "Agents", session: Session) -> None:
-        self.status: AgentStatus | None = session.status
+        self.status = session.status if agents.says_status else None
         self._agents = agents
         self._session = session
         self._heard: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
@@ -179,16 +198,19 @@ class Line:
 
 
 class Agents:
-    """Places: `opening` and `opened`, `attaching`. `away`: nobody answers at all."""
+    """Places: `opening` and `opened`, `attaching`, `erasing`. `away`: nobody answers at all."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self.away = False
+        self.says_status = True  # what a session is doing, to whom attaches
+        self.deletes = True  # it offers to forget sessions
         self.sessions: dict[str, Session] = {}
         self._acts: dict[str, Act] = {}
         self._ids = itertools.count(1)
         self._running: set[asyncio.Task[None]] = set()
         self.faults: list[BaseException] = []
+        self.schemas: dict[str, dict[str, Any]] = {}  # what it tells of its tools' arguments
 
     def does(self, act: Act, *, on: str) -> None:
         """What the agent does with a post that has these words in it."""
@@ -235,6 +257,15 @@ class Agents:
         for session in self.sessions.values():
             for line in session.lines:
                 line.lose()
+
+    async def erase(self, session_id: str) -> bool:
+        await self._at("erasing")
+        if self.deletes:
+            self.sessions.pop(session_id, None)
+        return self.deletes
+
+    async def input_schema(self, agent: str, tool: str) -> dict[str, Any] | None:
+        return None if self.away else self.schemas.get(tool)
 
     async def check(self) -> Sequence[Finding]:
         return ()

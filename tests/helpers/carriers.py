@@ -45,6 +45,7 @@ class Carriers:
         self.listed: list[dict[str, Any]] = []
         self.lookups = 0
         self.halt: Halt[Sending] | None = None
+        self.refuses: dict[str, str] = {}  # what Slack says of a method instead of doing it
         self._shows_texts = shows_texts
         self._ts = itertools.count(1)
         routes: list[BaseRoute] = [
@@ -57,6 +58,18 @@ class Carriers:
     def called(self, method: str) -> list[dict[str, Any]]:
         return [arguments for name, arguments in self.slack if name == method]
 
+    def posts(self, channel: str) -> dict[str, str]:
+        """The texts that stand in a channel of Slack, by their time."""
+        standing: dict[str, str] = {}
+        for method, arguments in self.slack:
+            if arguments.get("channel") != channel:
+                continue
+            if method in ("chat.postMessage", "chat.update"):
+                standing[arguments["ts"]] = arguments["text"]
+            elif method == "chat.delete":
+                standing.pop(arguments["ts"], None)
+        return standing
+
     def came_in(self, body: str, *, sender: str, sid: str) -> None:
         """The carrier has a text for us, whether or not it could hand it over."""
         self._keep(sid, sender, NUMBER, body, "inbound", "received")
@@ -66,11 +79,15 @@ class Carriers:
             arguments = dict(await request.json())
         else:
             arguments = {name: str(value) for name, value in (await request.form()).items()}
+        arguments |= request.query_params
         for name in ("blocks", "view", "metadata"):
             if isinstance(arguments.get(name), str):
                 arguments[name] = json.loads(arguments[name])
         ts = arguments.get("ts") or f"1700000000.{next(self._ts):06d}"
-        self.slack.append((request.path_params["method"], arguments | {"ts": ts}))
+        method = request.path_params["method"]
+        if method in self.refuses:
+            return JSONResponse({"ok": False, "error": self.refuses[method]})
+        self.slack.append((method, arguments | {"ts": ts}))
         return JSONResponse({"ok": True, "channel": arguments.get("channel"), "ts": ts, "message": {"ts": ts}})
 
     async def _messages(self, request: Request) -> Response:

@@ -35,3 +35,14 @@ async def says(database_url: str, *words: str, code: int = 0, **variables: str) 
     done = await asyncio.to_thread(CliRunner(env=environment).invoke, app, list(words))
     assert done.exit_code == code, (done.output, done.exception)
     return done.output
+
+
+def asks(folder: Path, *words: str) -> Done:
+    """The same in this process, for what ends before any work begins: help, and words used wrongly."""
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, list(words), prog_name="gateway")
+    finally:
+        os.chdir(here)
+    return Done(list(words), done.exit_code, done.stdout, done.stderr)

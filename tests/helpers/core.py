@@ -10,15 +10,17 @@ from typing import Any, Protocol
 from config.wiring import Door, Work
 from gateway import policy as policies
 from gateway.approvals import Approvals
+from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
 from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.events import Identity, MessageReceived, Proof, ThreadRef, Verdict
 from gateway.inbox import Inbox
+from gateway.live import GROWTH, Live
 from gateway.outbox import Outbox
-from gateway.policy import place
-from gateway.ports import Added, Channel, Clock, Decision
+from gateway.ports import Added, Channel, Clock, Decision, LiveReplies
+from gateway.reconciling import Reconciling
 from gateway.store import Store
 from gateway.sweep import Sweep
 from gateway.turns import Turns
@@ -51,6 +53,7 @@ expires_after = "24h"
 alerts = ["slack:C0ALERTS"]
 """
 WORDS = Words()
+KEY = "a key of the tests"
 
 
 def text(number: str, words: str, name: str = "", *, message: str = "", sent_at: datetime | None = None) -> Any:
@@ -74,6 +77,8 @@ class Ends:
         self.steps = Steps()
         self.agents = Agents(self.steps)
         self.sms, self.slack = Scripted("sms", self.steps, clock), Scripted("slack", self.steps, clock)
+        self.live: dict[str, LiveReplies] = {}  # the channels that show replies growing
+        self.growth = GROWTH
 
     def alerts(self) -> list[str]:
         return self.slack.told(ALERTS)
@@ -109,7 +114,7 @@ class Core:
         return await self.work.conversations.interrupt(conversation_id, by="ana")
 
     async def approves(self, approval_id: str) -> Decision:
-        return await self.door.approvals.decide(approval_id, ANA, Verdict.APPROVE, via="test")
+        return await self.door.approvals.decide(approval_id, ANA, Verdict.APPROVE, via="slack")
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         return await rows(self.store, table)
@@ -159,16 +164,20 @@ def _wired(
     policy, words, stopping = policies.read(written), Words(), asyncio.Event()
     late_after = policy.operations.late_after
     channels: dict[str, Channel] = {"sms": ends.sms, "slack": ends.slack}
-    outbox = Outbox(store, engine, channels, clock, alerts=[place(one) for one in policy.operations.alerts])
-    delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after)
-    approvals = Approvals(store, engine, outbox, policy, clock, words)
+    outbox = Outbox(
+        store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
+    )
+    delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after, key=KEY)
+    approvals = Approvals(store, engine, outbox, policy, clock, words, channels=channels, key=KEY)
     endings = Endings(store, outbox, approvals, clock, words)
-    turns = Turns(store, ends.agents, endings, policy, clock, stopping=stopping, slots=slots)
+    live = Live(store, ends.live, clock, ends.growth)
+    turns = Turns(store, ends.agents, endings, policy, clock, live, stopping=stopping, slots=slots)
     conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
-    inbox = Inbox(store, engine, outbox, policy, clock)
-    sweep = Sweep(store, engine, approvals, outbox, clock, words, late_after=late_after)
+    inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, (KEY,)))
+    sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)
     catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
-    work = Work(conversations, delivery, sweep, catching_up, stopping)
+    reconciling = Reconciling(store, ends.agents, approvals, endings, clock)
+    work = Work(conversations, delivery, sweep, catching_up, reconciling, stopping)
     return Core(store, engine, Door(inbox, approvals), work, outbox)
 
 

@@ -1,4 +1,4 @@
-"""A process of its own with the core in it: one that receives, one that works, one whose agent never answers."""
+"""A process of its own with the core in it: it receives, works, has an agent that never answers, or people decide."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,11 @@ from typing import Any, Literal
 from config.wiring import now
 from gateway.ports import Added
 from tests.helpers.agents import AgentTurn
+from tests.helpers.approvers import Ballot, crowd, decide_all
 from tests.helpers.core import Core, Ends, opened
 from tests.helpers.process import ROOT
 
-Kind = Literal["receive", "work", "hold"]
+Kind = Literal["receive", "work", "hold", "decide"]
 Text = tuple[str, str, str]  # a number, its words, the event's name
 SENDERS = 32
 START_S = 30.0
@@ -49,7 +50,12 @@ async def _serve(kind: Kind, url: str) -> None:
     ends, stop = Ends(now), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     ends.agents.does(_holds if kind == "hold" else _replies, on="")
-    async with opened(url, ends, now) as core:
+    async with opened(url, ends, now, **({"policy": crowd()} if kind == "decide" else {})) as core:
+        if kind == "decide":
+            say("ready")
+            ballots = json.loads(await asyncio.to_thread(sys.stdin.readline))
+            say("done", await decide_all(core, [Ballot(*one) for one in ballots]))
+            return
         if kind == "receive":
             say("ready")
             texts = json.loads(await asyncio.to_thread(sys.stdin.readline))

@@ -46,6 +46,12 @@ class House:
                     return
             await asyncio.sleep(0.1)
 
+    async def direct_message(self, words: str, *, ts: str, door: int = 0) -> int:
+        """Somebody writes to the app in Slack; the status."""
+        return (
+            await self._post(door, "/slack/events", **slack.signed(carriers.SECRET, slack.message(words, ts=ts)))
+        ).status_code
+
     async def clicks(self, user: str, card: dict[str, Any], *, door: int = 0) -> int:
         """Press Approve; the status."""
         payload = slack.click(user, "T0TEAM", "C0REAL", card, "approval_approve")

@@ -31,9 +31,10 @@ class Says:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Tools and the arguments as the model writes them: text, which need not be JSON."""
+    """Tools and the arguments as the model writes them: text, which need not be JSON. `then` as for `Says`."""
 
     calls: tuple[tuple[str, str], ...]
+    then: str = "end"  # end | stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,16 @@ class StandIn:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     url: str = ""
+    provider: str = "openai"
+    breath: str = ": still there\n\n"
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     def told(self, at: int = -1) -> list[tuple[str, str]]:
         """What the model was told in one request: who, and the text."""
         return [(one["role"], _text(one.get("content"))) for one in self.asked[at]["messages"]]
+
+    def refusal(self, answer: Refuses) -> Chunk:
+        return {"error": {"message": answer.message, "code": answer.code or None, "type": None}}
 
     async def complete(self, request: Request) -> Response:
         self.asked.append(json.loads(await request.body()))
@@ -77,24 +83,24 @@ class StandIn:
         match answer:
             case Refuses():
                 headers = {"Retry-After": answer.retry_after} if answer.retry_after else None
-                error = {"message": answer.message, "code": answer.code or None, "type": None}
-                return JSONResponse({"error": error}, answer.status, headers=headers)
+                return JSONResponse(self.refusal(answer), answer.status, headers=headers)
             case Raw(body=body, media_type=media_type):
                 return Response(body, media_type=media_type)
             case Says():
                 return _stream(self._said(answer, request))
-            case Calls(calls=calls):
-                return _stream(self._called(calls))
+            case Calls():
+                return _stream(self.called(answer))
 
     async def _said(self, answer: Says, request: Request) -> AsyncIterator[str]:
-        yield self._event({"role": "assistant", "content": ""})
+        for first in self.begun():
+            yield first
         for word in answer.words:
-            yield self._event({"content": word})
+            yield self.word(word)
             if answer.gate is not None:
                 await answer.gate.wait()
         match answer.then:
             case "end":
-                for last in self._end("stop"):
+                for last in self.ended():
                     yield last
             case "cut":
                 raise ConnectionAbortedError("the stand-in cuts the line, as its script says")
@@ -104,17 +110,26 @@ class StandIn:
                 self.left.set()
             case "breathes":
                 while not await request.is_disconnected():
-                    yield ": still there\n\n"
+                    yield self.breath
                     await asyncio.sleep(0.01)
 
-    async def _called(self, calls: tuple[tuple[str, str], ...]) -> AsyncIterator[str]:
-        for at, (name, arguments) in enumerate(calls):
+    def begun(self) -> Iterator[str]:
+        yield self._event({"role": "assistant", "content": ""})
+
+    def word(self, word: str) -> str:
+        return self._event({"content": word})
+
+    def ended(self) -> Iterator[str]:
+        yield from self._end("stop")
+
+    async def called(self, answer: Calls) -> AsyncIterator[str]:
+        for at, (name, arguments) in enumerate(answer.calls):
             call_id = f"call_{len(self.asked)}_{at}"
             begun = {"index": at, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
             yield self._event({"role": "assistant", "content": None, "tool_calls": [begun]})
             for half in (arguments[:5], arguments[5:]):
                 yield self._event({"tool_calls": [{"index": at, "function": {"arguments": half}}]})
-        for last in self._end("tool_calls"):
+        for last in self._end("tool_calls") if answer.then == "end" else ():
             yield last
 
     def _end(self, reason: str) -> Iterator[str]:
@@ -153,10 +168,16 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def openai_stand_in() -> AsyncIterator[StandIn]:
-    stand_in = StandIn()
-    app = Starlette(routes=[Route("/v1/chat/completions", stand_in.complete, methods=["POST"])])
+    async with at_home(StandIn(), "/v1", "/chat/completions") as stand_in:
+        yield stand_in
+
+
+@contextlib.asynccontextmanager
+async def at_home(stand_in: StandIn, base: str, path: str) -> AsyncIterator[StandIn]:
+    """It answers at `path` below `base`, which its `url` ends with."""
+    app = Starlette(routes=[Route(base + path, stand_in.complete, methods=["POST"])])
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        stand_in.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        stand_in.url = f"http://127.0.0.1:{listening.getsockname()[1]}{base}"
         server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         task = asyncio.create_task(server.serve(sockets=[listening]))
         try:

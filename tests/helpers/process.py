@@ -115,11 +115,11 @@ class Gateway:
         await self._process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """SIGTERM; the exit code. A platform such as Heroku kills after thirty seconds."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self._process.wait(), 20)
+        return await asyncio.wait_for(self._process.wait(), 30)
 
 
 @contextlib.asynccontextmanager

@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from gateway.store import Store, tables, upkeep
+from gateway.store import Store, seals, tables, upkeep
 
+assert seals
 assert tables
 assert upkeep
 

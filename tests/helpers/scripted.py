@@ -44,6 +44,13 @@ class Scripted:
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         return ()
 
+    @property
+    def by_code(self) -> bool:
+        return self.name == "sms"
+
+    def shows_whole(self, approval: ApprovalView) -> bool:
+        return approval.arguments is not None and len(str(approval.arguments)) < 2_000
+
     def lane(self, to: ThreadRef) -> str:
         return f"{self.name}:{to.key}"
 

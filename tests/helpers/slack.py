@@ -42,9 +42,10 @@ def message(
 
 
 def click(user: str, team: str, channel: str, card: dict[str, Any], action: str, **more: Any) -> dict[str, Any]:
-    buttons = [one for block in card["blocks"] if block["type"] == "actions" for one in block["elements"]]
-    button = next(one for one in buttons if one["action_id"] == action)
-    pressed = {"type": "button", "action_id": action, "value": button["value"], "block_id": "b1", "action_ts": "1.0"}
+    rows = [block for block in card["blocks"] if block["type"] == "actions"]
+    row, button = next((row, one) for row in rows for one in row["elements"] if one["action_id"] == action)
+    where = {"block_id": row["block_id"], "action_ts": "1.0"}
+    pressed = {"type": "button", "action_id": action, "value": button["value"], **where}
     return {
         "type": "block_actions",
         "api_app_id": "A0APP",

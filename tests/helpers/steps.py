@@ -20,6 +20,10 @@ class Steps:
         """The next ones to come there meet these, one each."""
         self._faults[place].extend(faults)
 
+    def forget_faults(self) -> None:
+        """Nobody fails any more."""
+        self._faults.clear()
+
     def have_failed(self) -> bool:
         """Somebody has met each of the faults."""
         return not any(self._faults.values())

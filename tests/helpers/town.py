@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,22 @@ class Phone:
         messages = self._town.sandbox.state()["phones"][self.number]
         return [one["body"] for one in messages if one["direction"] != "inbound"]
 
+    async def reads(self, words: str) -> str:
+        """The newest text that says so."""
+        found = await self._town.until(
+            lambda: [text for text in self.got() if words in text], f"a text saying {words!r} to {self.number}"
+        )
+        return str(found[-1])
+
+    async def is_asked(self, count: int = 1) -> str:
+        """The code of the newest request, once this many were texted."""
+        asked = re.compile(r"\b(?:YES|NO) (\d{6})\b")
+        found = await self._town.until(
+            lambda: [match[1] for text in self.got() if (match := asked.search(text))][count - 1 :],
+            f"request {count} to {self.number}",
+        )
+        return str(found[-1])
+
     async def gets(self, count: int) -> list[str]:
         """All texts so far, once there are this many."""
         return await self._town.until(  # type: ignore[no-any-return]
@@ -171,6 +188,16 @@ class Colleague:
         """The form that opens."""
         await self.clicks(card, "approval_deny")
         return (await self._town.until(self.forms, "the form for the reason"))[-1]  # type: ignore[no-any-return]
+
+    async def opens(self, card: dict[str, Any]) -> dict[str, Any]:
+        """The whole of a request that its card does not show."""
+        await self.clicks(card, "approval_open")
+        return (await self._town.until(self.forms, "the whole request"))[-1]  # type: ignore[no-any-return]
+
+    async def presses(self, form: dict[str, Any], action: str) -> None:
+        """Click a button in an open form."""
+        response = await self._town.sandbox.press(self.user, form["id"], action)
+        assert response.status_code == 200
 
     async def submits(self, form: dict[str, Any], reason: str) -> None:
         response = await self._town.sandbox.submit(self.user, form["id"], {"reason": reason})

@@ -33,5 +33,6 @@ def talking_through(endpoint: StandIn, settings: ServerSettings) -> Talking:
 def on_model(
     settings: ServerSettings, endpoint: StandIn, *, agents_dir: Path = AGENTS, **changed: Any
 ) -> ServerSettings:
-    words = {"provider": "openai", "api_key": SecretStr(KEY), "base_url": endpoint.url, "name": "kite-1", **changed}
+    there = {"provider": endpoint.provider, "base_url": endpoint.url}
+    words = {**there, "api_key": SecretStr(KEY), "name": "kite-1", **changed}
     return settings.model_copy(update={"model": ModelSettings.model_validate(words), "agents_dir": agents_dir})

@@ -12,7 +12,7 @@ from adapters.agent.server.definitions import AgentDefinition, Io, Knowledge, Me
 from adapters.agent.server.mistakes import UNWRITTEN
 from adapters.agent.server.model_settings import ModelSettings, is_installed
 from adapters.agent.server.tool_definitions import Parameter, ToolDefinition
-from adapters.agent.server.tool_kinds import Condition, HttpCall
+from adapters.agent.server.tool_kinds import CatalogueTool, Condition, HttpCall
 from adapters.agent.server.tools import Toolbox, ToolSettings
 from gateway.errors import ConfigError
 from tests.adapters.agent.world import AGENTS
@@ -53,7 +53,7 @@ def test_each_file_is_told_of_although_another_is_broken(tmp_path: Path) -> None
         (False, "b.toml, line 1"),
         (True, "c.toml"),
         (False, "d.toml"),
-        (False, "e.toml"),
+        (False, "e.toml, line 2"),
     ]
     assert "agent e, instructions: [[inputs.x]]: there is no such input" in found[-1].what
 
@@ -86,14 +86,14 @@ def test_a_tool_that_lacks_its_secret_is_pointed_out_by_its_variable(tmp_path: P
         [[tools]]
         name = "look"
         writes = false
-        http = {url = "https://api.example.com/x", hosts = ["api.example.com"], secret = "DESK_KEY"}
+        http = {url = "https://api.example.com/x", hosts = ["api.example.com"], secret = "TOOL_DESK_KEY"}
         [[tools]]
         name = "web_search"
     """
     found = remarks(tmp_path, written)
-    keys = Toolbox(ToolSettings(secrets={"DESK_KEY": "s3cret", "EXA_API_KEY": "k3y"}))
+    keys = Toolbox(ToolSettings(secrets={"TOOL_DESK_KEY": "s3cret", "EXA_API_KEY": "k3y"}))
 
-    assert found[0] == "tool look cannot run here: DESK_KEY is not set"
+    assert found[0] == "tool look cannot run here: TOOL_DESK_KEY is not set"
     assert found[1].startswith("tool web_search cannot run here: ")
     assert remarks(tmp_path, written, Here(ModelSettings(), keys)) == []
 
@@ -155,17 +155,20 @@ def test_the_examples_of_the_page_on_agents_can_be_read_and_have_no_mistake(tmp_
 
     found = checking.check(tmp_path, HERE)
 
-    assert len(examples) == 3
+    assert len(examples) == 4
     assert [one.what for one in found if not one.ok] == []
-    assert [one.what for one in found if one.advice] == [
-        f"{tmp_path}/example-2.toml: tool book_courier cannot run here: COURIER_TOKEN is not set"
+    assert [one.what.removeprefix(f"{tmp_path}/") for one in found if one.advice] == [
+        "example-2.toml: tool book_courier cannot run here: TOOL_COURIER_TOKEN is not set",
+        "example-3.toml: tool read_mail cannot run here: integration_gmail is of a platform's own catalogue",
     ]
 
 
 def test_every_word_of_a_definition_is_on_the_page_on_agents() -> None:
     page = (AGENTS.parents[1] / "docs" / "agents.md").read_text()
     words = {word for model in (AgentDefinition, Io, Knowledge, Memory) for word in model.model_fields}
-    words |= {word for model in (ToolDefinition, Parameter, Condition, HttpCall) for word in model.model_fields}
+    words |= {
+        word for model in (ToolDefinition, Parameter, Condition, HttpCall, CatalogueTool) for word in model.model_fields
+    }
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
     named = {word for span in spans for word in re.findall(r"[a-z_]+", span)}
 

@@ -94,7 +94,7 @@ def test_every_mistake_is_told_with_its_line_its_word_and_what_was_meant(tmp_pat
         ("line 19: tools.1.approval: 'requires' is none of auto_run", "did you mean requires_approval?"),
         ("line 20: tools.1.parameters.amount.typ: `typ` is not a word", "did you mean type?"),
         ("line 21: tools.2.name: `name` is missing here", ""),
-        ("line 25: knowledge.documents.0.text: Input should be a valid string, and it is 3", ""),
+        ("line 25: knowledge.documents.0.text: takes a text, and it is 3", ""),
     ]
     assert len(told) == len(expected), told
     for said, (begins, meant) in zip(told, expected, strict=True):

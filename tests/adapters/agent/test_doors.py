@@ -22,13 +22,16 @@ from tests.adapters.agent.world import client_of, serving
         "{",
         "[1]",
         "{}",
+        '{"type": "ping_session", "session_id": "s1", "at": NaN}',
+        '{"type": "ping_session", "session_id": "s1", "at": -Infinity}',
+        '{"type": "ping_session", "session_id": "s1", "at": 1e999}',
         '{"type": "dance"}',
         b"{}",
         '{"type": "create_session"}',
         '{"type": "get_messages"}',
         "x" * (8 * 1024 * 1024 + 1),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 async def test_what_cannot_be_done_is_an_error_frame_and_the_socket_stays(wire: Wire, sent: str | bytes) -> None:
     await wire.socket.send(sent)

@@ -6,6 +6,8 @@ from adapters.agent import frames
 from gateway.errors import Unreadable
 from gateway.events import AgentStatus, Confirm, Deny
 
+NO_NUMBERS = [f'{{"type": "x", "value": {one}}}' for one in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")]
+
 
 @pytest.mark.parametrize(
     ("built", "expected"),
@@ -81,7 +83,7 @@ def test_an_answer_names_the_request_it_answers(answer: Confirm | Deny, verdict:
     assert built["content"] == {"type_string": "response_message", "value": {"tool_call_approval": verdict}}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "{}", '{"type": 1}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "{}", '{"type": 1}', "[" * 100_000, *NO_NUMBERS])
 def test_what_is_not_a_frame_is_unreadable(text: str) -> None:
     with pytest.raises(Unreadable):
         frames.decode(text)

@@ -78,7 +78,7 @@ Runs = Callable[[FarModel], Functional]
 async def on(tmp_path: Path) -> AsyncIterator[Runs]:
     database = Database(f"sqlite:///{tmp_path / 'agent.db'}")
     await database.open()
-    yield lambda model: Functional(Runtime(lambda _: FunctionModel(stream_function=model.stream)), database)
+    yield lambda model: Functional(Runtime(lambda _: FunctionModel(stream_function=model.stream)), database, within_s=9)
     await database.close()
 
 
@@ -199,6 +199,7 @@ def test_one_output_may_be_answered_in_plain_words() -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()), st.lists(st.text(min_size=1, max_size=64), min_size=1, unique=True))
+@pytest.mark.long
 def test_a_prompt_is_read_as_it_was_written(inputs: dict[str, str], outputs: list[str]) -> None:
     prompt = functional_prompt.written(inputs, [Io(name=name) for name in outputs])
 

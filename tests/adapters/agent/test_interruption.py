@@ -86,6 +86,7 @@ async def test_who_posts_again_after_the_server_died_gets_the_reply(settings: Se
         assert "A-1001" in reply(await rest_of_turn(line))
 
 
+@pytest.mark.long
 async def test_a_post_may_be_interrupted_many_times_and_is_one_message(settings: ServerSettings) -> None:
     session_id = await stopped_while_counting(settings)
     for _ in range(2):
@@ -197,6 +198,7 @@ async def test_a_failure_of_the_model_is_not_resumable(settings: ServerSettings)
 # --- decisions ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_a_decision_that_was_taken_when_the_server_stopped_is_told_by_the_next(settings: ServerSettings) -> None:
     session_id, request_id = await parked(settings)
     async with store_of(settings) as store:

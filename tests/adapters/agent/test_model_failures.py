@@ -10,8 +10,8 @@ from adapters.agent.server.app import ServerSettings
 from adapters.agent.server.providers import asked_wait
 from tests.adapters.agent.modelled import Talking, on_model
 from tests.adapters.agent.wire import wired
-from tests.adapters.agent.world import client_of, failure, reply, say, serving, streamed
-from tests.helpers.openai_stand_in import Answer, Raw, Refuses, Says, StandIn
+from tests.adapters.agent.world import asked_all, client_of, failure, reply, say, serving, streamed
+from tests.helpers.openai_stand_in import Answer, Calls, Raw, Refuses, Says, StandIn
 
 # --- an endpoint that refuses ------------------------------------------------------------------------------
 
@@ -120,6 +120,17 @@ async def test_half_an_answer_is_never_the_reply(then: str, words: str, talking:
         assert (reply(seen), streamed(seen)) == ("", "Your refund is")
         assert failure(seen) == f"ModelFailed: {words}"
         assert len(endpoint.asked) == 1  # people saw the words: they are not said twice
+        assert reply(await say(line, "Hello")) == "Hello."
+
+
+async def test_half_a_call_is_never_made(talking: Talking, endpoint: StandIn) -> None:
+    half = Calls((("issue_refund", '{"order_id": "A-1001", "amount": 4}'),), then="stop")
+    endpoint.script = [half, Says(("Hello.",))]
+
+    async with talking() as line:
+        seen = await say(line, "Please refund order A-1001, $40.")
+
+        assert (asked_all(seen), failure(seen)) == ([], f"ModelFailed: {UNREADABLE}")
         assert reply(await say(line, "Hello")) == "Hello."
 
 

@@ -254,6 +254,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("program", [OFFLINE_TURN, "import sys, config.cli, config.running, config.settings"])
+@pytest.mark.long
 def test_a_providers_package_is_imported_by_nobody_who_does_not_use_it(program: str) -> None:
     program += "\nassert not {'openai', 'anthropic', 'tiktoken'} & set(sys.modules)"
 

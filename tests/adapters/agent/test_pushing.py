@@ -283,7 +283,7 @@ async def test_the_embedded_servers_own_files_are_changed_there_and_nowhere_else
 async def test_tools_that_the_embedded_server_cannot_run_are_told(url: str) -> None:
     away = {
         "name": "look",
-        "http": {"url": "https://api.example.com/x", "hosts": ["api.example.com"], "secret": "NO_KEY"},
+        "http": {"url": "https://api.example.com/x", "hosts": ["api.example.com"], "secret": "TOOL_NO_KEY"},
     }
     async with pushing.platform(AgentSettings(url=url)) as http:
         (one,) = await pushed(http, agent(instructions="", tools=[away]))

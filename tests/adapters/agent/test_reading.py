@@ -74,12 +74,21 @@ def test_what_says_nothing_about_the_turn_is_ignored(frame: frames.Frame) -> Non
         {"type": "message_delta", "message_id": 1, "value": "x"},
         {"type": "participant_status", "message": "Idle"},
         {"type": "message_notification"},
-        {"type": "message_notification", "message": {"content": APPROVAL}},
     ],
 )
 def test_a_malformed_frame_is_unreadable(frame: frames.Frame) -> None:
     with pytest.raises(Unreadable):
         reading.event(frame)
+
+
+@pytest.mark.parametrize("message", [{}, {"id": None}, {"id": ""}, {"id": 7}])
+def test_a_request_without_a_message_id_is_a_failure_since_nobody_can_answer_it(message: frames.Frame) -> None:
+    failed = reading.event({"type": "message_notification", "message": {**message, "content": APPROVAL}})
+
+    assert failed == TurnFailed(message_id="", error=reading.NO_ID, unanswerable=True)
+    assert reading.history_entry({**message, "sender": AGENT, "content": APPROVAL}) == failed
+    answered = {**APPROVAL, "status": "approved"}
+    assert reading.history_entry({**message, "sender": AGENT, "content": answered}) is None
 
 
 def test_a_reply_without_an_id_is_a_reply() -> None:
@@ -97,6 +106,8 @@ def test_a_reply_without_an_id_is_a_reply() -> None:
         (None, None),
         ("all of it", None),
         ("[1]", None),
+        ('{"amount": NaN}', None),
+        ('{"amount": 1e999}', None),
         ([1], None),
         (7, None),
         ("[" * 100_000, None),

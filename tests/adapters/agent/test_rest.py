@@ -11,12 +11,14 @@ import pytest
 
 from adapters.agent import frames
 from adapters.agent.server.app import ServerSettings
+from adapters.agent.server.limits import Limits
 from adapters.agent.server.rates import Rates
 from tests.adapters.agent.wire import wired
 from tests.adapters.agent.world import AGENTS, serving
 
 MODEL = {"provider": "offline", "model_id": ""}
 DESK = {"name": "desk", "llm_client_key": MODEL, "agent_type": "conversational", "instructions": "Be kind."}
+JSON = {"Content-Type": "application/json"}
 
 
 def as_client(url: str, key: str = "key-1") -> httpx.AsyncClient:
@@ -202,7 +204,7 @@ async def test_pages_go_over_files_and_saved_agents_alike(http: httpx.AsyncClien
 async def test_what_is_refused_says_what_was_wrong(
     lite: httpx.AsyncClient, method: str, path: str, body: str, status: int, said: str
 ) -> None:
-    answer = await lite.request(method, path, content=body.encode("latin-1"))
+    answer = await lite.request(method, path, content=body.encode("latin-1"), headers=JSON)
 
     assert answer.status_code == status
     assert said in answer.json()["error"]
@@ -210,14 +212,16 @@ async def test_what_is_refused_says_what_was_wrong(
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_request_that_is_too_large_is_refused(tmp_path: Path, chunked: bool) -> None:
-    settings = ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path}/agent.db", max_request_bytes=5000)
+    settings = ServerSettings(
+        agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path}/agent.db", limits=Limits(max_request_bytes=5000)
+    )
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(10):
             yield b" " * 1000
 
     async with serving(settings) as url, as_client(url) as http:
-        answer = await http.post("/agent", content=pieces() if chunked else b" " * 10_000)
+        answer = await http.post("/agent", content=pieces() if chunked else b" " * 10_000, headers=JSON)
         fits = await http.get("/agents")
 
     assert answer.status_code == 413
@@ -229,8 +233,7 @@ async def test_a_key_that_asks_too_often_waits_and_the_others_do_not(tmp_path: P
     settings = ServerSettings(
         agents_dir=AGENTS,
         database_url=f"sqlite:///{tmp_path}/agent.db",
-        requests_per_second=0.01,
-        requests_at_once=2,
+        limits=Limits(requests_per_second=0.01, requests_at_once=2),
     )
     async with serving(settings) as url, as_client(url) as http, as_client(url, "key-2") as theirs:
         answers = [await http.get("/agents") for _ in range(3)]
@@ -244,7 +247,9 @@ async def test_a_key_that_asks_too_often_waits_and_the_others_do_not(tmp_path: P
 
 async def test_a_socket_that_sends_too_fast_is_read_more_slowly_and_loses_nothing(tmp_path: Path) -> None:
     settings = ServerSettings(
-        agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path}/agent.db", frames_per_second=4, frames_at_once=3
+        agents_dir=AGENTS,
+        database_url=f"sqlite:///{tmp_path}/agent.db",
+        limits=Limits(frames_per_second=4, frames_at_once=3),
     )
     clock = asyncio.get_running_loop().time
     async with serving(settings) as url, wired(url) as wire:

@@ -3,8 +3,9 @@
 import pytest
 
 from adapters.agent import frames
+from adapters.agent.reading import NO_ID
 from gateway.errors import AgentRefused, SessionGone
-from gateway.events import AgentStatus, Confirm, Deny, Replied
+from gateway.events import AgentStatus, Confirm, Deny, Replied, TurnFailed
 from gateway.history import Post
 from gateway.listening import Asked
 from tests.adapters.agent.script import (
@@ -33,6 +34,7 @@ from tests.adapters.agent.script import (
 )
 
 REPLY = Replied(message_id="m-1", text="On its way.")
+UNANSWERABLE = TurnFailed(message_id="", error=NO_ID, unanswerable=True)
 PARKED = connects(AgentStatus.AWAITING_APPROVAL)
 YES = ("a-1", Confirm(arguments={"amount": 40}))
 NO = ("a-2", Deny(reason="too much"))
@@ -42,6 +44,34 @@ async def test_a_gated_turn_asks_and_then_says_that_it_waits() -> None:
     script = [*connects(), *takes(), PROCESSING, delta("Let me"), says(request("a-1")), says(request("a-2")), AWAITING]
     async with platform(script) as far:
         assert await posted(far) == Asked((asked("a-1"), asked("a-2")))
+
+
+async def test_a_request_without_a_message_id_ends_the_turn_since_nobody_can_answer_it() -> None:
+    nameless = {**request(), "id": None}
+    async with platform([*connects(), *takes(), PROCESSING, says(request("a-1")), says(nameless), AWAITING]) as far:
+        assert await posted(far) == UNANSWERABLE
+
+
+async def test_a_request_without_a_message_id_ends_the_turn_from_the_history_too() -> None:
+    nameless = {word: value for word, value in request().items() if word != "id"}
+    lost = [*connects(), *takes(), PROCESSING, DROPS]
+    async with platform(lost, [*PARKED, *tells(user(), nameless)]) as far:
+        assert await posted(far) == UNANSWERABLE
+
+
+async def test_a_request_without_a_message_id_that_somebody_else_answered_ends_nothing() -> None:
+    nameless = {**request(state="approved"), "id": None}
+    lost = [*connects(), *takes(), PROCESSING, DROPS]
+    async with platform(lost, [*connects(), *tells(user(), nameless, reply())]) as far:
+        assert await posted(far) == REPLY
+
+
+async def test_a_request_without_the_id_of_its_call_is_answered_under_its_own() -> None:
+    bare = request(tool_call_id=None)
+    async with platform([*connects(), *takes(), PROCESSING, says(bare), AWAITING]) as far:
+        assert await posted(far) == Asked((asked("a-1", tool_call_id=""),))
+    async with platform([*PARKED, *tells(user(), bare), *takes_answer("a-1"), *ANSWERS]) as far:
+        assert await answered(far, YES) == REPLY
 
 
 async def test_every_request_is_answered_under_its_own_id() -> None:

@@ -41,6 +41,7 @@ from tests.adapters.agent.world import client_of
 REPLY = Replied(message_id="m-1", text="On its way.")
 WORKING = connects(AgentStatus.PROCESSING)
 FIVE_MB = "x" * 5_000_000
+NO_NUMBER = '{"type": "message_delta", "session_id": "s1", "message_id": "m-1", "index": NaN, "value": "no"}'
 
 
 # --- a line that is lost -----------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ async def test_a_first_line_that_cannot_be_had_is_for_the_lane() -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", ["", "{", "[]", '"x"', "null", '{"type": 7}', '{"no": "type"}', b"\xff\x00", "[" * 50_000]
+    "garbage", ["", "{", "[]", '"x"', "null", '{"type": 7}', '{"no": "type"}', b"\xff\x00", "[" * 50_000, NO_NUMBER]
 )
 async def test_garbage_between_the_frames_is_passed_over(garbage: str | bytes) -> None:
     async with platform([*connects(), garbage, *takes(), garbage, PROCESSING, garbage, *ANSWERS[1:]]) as far:

@@ -55,11 +55,6 @@ async def closed(far: Far, left: int = 0) -> None:
     await comes(lambda: far.open_ones <= left)
 
 
-async def works(far: Far) -> bool:
-    async with far.client.attach("s1") as line:
-        return line.status is AgentStatus.PROCESSING
-
-
 def own_tasks() -> set[str]:
     names = {task.get_coro().__qualname__ for task in asyncio.all_tasks() if task.get_coro()}  # type: ignore[union-attr]
     return names & {"Line.read", "_ping", "Pool._linger"}
@@ -92,12 +87,12 @@ async def test_a_turn_is_over_with_its_reply_though_the_idle_is_late() -> None:
         assert await posted(far, WHEN) == SECOND
 
 
-async def test_a_session_that_was_posted_to_is_not_free_until_it_says_so() -> None:
-    async with platform([*connects(), *takes()]) as far:
+async def test_a_session_that_was_posted_to_is_asked_anew_until_it_says_that_it_is_free() -> None:
+    async with platform([*connects(), *takes()], connects(AgentStatus.PROCESSING)) as far:
         async with far.client.attach("s1") as line:
             await line.post("Where is it?", client_message_id="c")
-
-        assert await works(far)
+        async with far.client.attach("s1") as line:
+            assert line.status is AgentStatus.PROCESSING
 
 
 async def test_a_post_that_was_refused_leaves_the_session_free() -> None:
@@ -115,12 +110,13 @@ async def test_a_session_that_ends_while_its_line_is_kept_is_gone() -> None:
 
 
 async def test_what_somebody_else_does_in_the_session_meanwhile_ends_first() -> None:
-    noticed = asyncio.Event()
-    theirs = [PROCESSING, frames.pong("s1")]
+    kept, noticed = asyncio.Event(), asyncio.Event()
+    theirs = [Waits(kept), PROCESSING, frames.pong("s1")]
     rest = [Waits(noticed), *tells(user("theirs", "u-9")), says(reply("theirs", "m-9")), IDLE]
     async with platform([*connects(), *takes(), *ANSWERS, *theirs, *rest, *ANSWERS_WHEN]) as far:
         assert await posted(far) == FIRST
-        await until(lambda: works(far), "their Processing", within_s=5)
+        kept.set()
+        await comes(lambda: far.client._lines._idle["s1"].line.status is AgentStatus.PROCESSING)
         noticed.set()
         assert await posted(far, WHEN) == SECOND
 

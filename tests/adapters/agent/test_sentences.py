@@ -8,6 +8,7 @@ from websockets.asyncio.client import connect
 from adapters.agent import frames
 from adapters.agent.client import AgentClient, AgentSettings
 from adapters.agent.server import phrases
+from gateway.errors import AgentRefused
 from gateway.events import Confirm, Deny
 from gateway.ports import AgentLine
 from tests.adapters.agent.world import asked, asked_all, failure, reply, rest_of_turn, say, streamed
@@ -74,14 +75,15 @@ async def test_an_approved_refund_names_the_amount_really_refunded(line: AgentLi
     assert reply(await rest_of_turn(line)) == "I refunded $25.50 for order A-1001."
 
 
-async def test_an_edit_that_cannot_be_is_not_carried_out(line: AgentLine) -> None:
+async def test_an_edit_that_cannot_be_is_refused_and_the_request_stays_open(line: AgentLine) -> None:
     request = asked(await say(line, "Please refund order A-1001, $40."))
 
-    await line.answer(request.message_id, Confirm(arguments={"amount": "lots"}))
+    with pytest.raises(AgentRefused, match="amount must be a number; the request stays open"):
+        await line.answer(request.message_id, Confirm(arguments={"amount": "lots"}))
 
-    answer = reply(await rest_of_turn(line))
-    assert "could not" in answer
-    assert "amount" in answer
+    await line.answer(request.message_id, Confirm(arguments={"amount": 20}))
+
+    assert reply(await rest_of_turn(line)) == "I refunded $20 for order A-1001."
 
 
 async def test_a_denied_refund_gives_the_reason(line: AgentLine, header: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from adapters.agent.server import definitions
 from adapters.agent.server.tool_definitions import Parameter, ToolDefinition
 from adapters.agent.server.tool_kinds import HttpCall
+from adapters.agent.server.tools import secrets_in
 from gateway.errors import ConfigError
 
 URL = "https://api.shop.example/orders/{id}?expand={expand}"
@@ -35,7 +36,7 @@ def test_an_address_says_where_its_arguments_go() -> None:
     [({}, "Bearer "), ({"secret_header": "X-Key"}, ""), ({"secret_prefix": "Token "}, "Token ")],
 )
 def test_a_secret_is_sent_as_its_header_wants_it(words: dict[str, Any], prefix: str) -> None:
-    assert HttpCall.model_validate(http(secret="SHOP_KEY", **words)).prefix == prefix
+    assert HttpCall.model_validate(http(secret="TOOL_SHOP_KEY", **words)).prefix == prefix
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_secret_is_sent_as_its_header_wants_it(words: dict[str, Any], prefix: 
         ({"method": "TRACE"}, "method"),
         ({"headers": {"Host": "x"}}, "'Host' cannot be set"),
         ({"headers": {"X-A": "b\r\nX-C: d"}}, "'X-A' cannot be set"),
-        ({"headers": {"authorization": "x"}, "secret": "SHOP_KEY"}, "where the secret goes"),
+        ({"headers": {"authorization": "x"}, "secret": "TOOL_SHOP_KEY"}, "where the secret goes"),
         ({"secret": "k-3f9a"}, "secret"),
     ],
 )
@@ -113,6 +114,43 @@ secret = "sk-live-3f9a"
     with pytest.raises(ConfigError, match=r"line 7: tools\.0\.http\.secret: must be the name") as caught:
         definitions.read(tmp_path / "shop.toml")
     assert "3f9a" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["http", "mcp"])
+@pytest.mark.parametrize(
+    "variable", ["SECRET_KEY", "DATABASE_URL", "SLACK__BOT_TOKEN", "EXA_API_KEY", "MY_TOOL_KEY", "TOOL_", "tool_key"]
+)
+def test_a_variable_that_is_not_for_tools_is_refused(kind: str, variable: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(f"""
+[[tools]]
+name = "order"
+[tools.{kind}]
+url = "https://api.shop.example/"
+hosts = ["api.shop.example"]
+{"tool = 'order'" if kind == "mcp" else "method = 'GET'"}
+secret = "{variable}"
+""")
+
+    with pytest.raises(ConfigError, match=rf"shop.toml, line 8: tools\.0\.{kind}\.secret: .* set that variable"):
+        definitions.read(tmp_path / "shop.toml")
+
+
+def test_no_other_variable_comes_near_a_tool() -> None:
+    environment = {"TOOL_SHOP_KEY": "a", "EXA_API_KEY": "b", "DATABASE_URL": "c", "MODEL__API_KEY": "d", "TOOLS": "e"}
+
+    assert secrets_in(environment) == {"TOOL_SHOP_KEY": "a", "EXA_API_KEY": "b"}
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf", "1979-05-27", "[nan]"])
+def test_what_no_json_holds_is_refused_as_a_static_input(value: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(f"""
+[[tools]]
+name = "lookup_order"
+static.limit = {value}
+""")
+
+    with pytest.raises(ConfigError, match=r"line 4: tools\.0\.static\.limit: must be what JSON can hold"):
+        definitions.read(tmp_path / "shop.toml")
 
 
 def test_a_word_that_is_none_is_told_with_its_line_and_the_nearest(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ async def far() -> AsyncIterator[FarService]:
 
 @pytest.fixture
 def settings() -> ToolSettings:
-    return ToolSettings(secrets={"SHOP_KEY": KEY}, allow_loopback=True)
+    return ToolSettings(secrets={"TOOL_SHOP_KEY": KEY}, allow_loopback=True)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_the_secret_is_in_its_header_and_nowhere_else(
     far.answers["/echo"] = echo
     caplog.set_level(logging.DEBUG)
 
-    result = await run(settings, http_tool(far, "/echo", http={"secret": "SHOP_KEY"}), call)
+    result = await run(settings, http_tool(far, "/echo", http={"secret": "TOOL_SHOP_KEY"}), call)
 
     assert far.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in str(result)
@@ -113,7 +113,7 @@ async def test_a_secret_can_be_put_bare_into_another_header(
     far: FarService, settings: ToolSettings, call: Call
 ) -> None:
     far.answers["/"] = PlainTextResponse("hello")
-    http = {"secret": "SHOP_KEY", "secret_header": "X-Key", "headers": {"X-Shop": "kites"}}
+    http = {"secret": "TOOL_SHOP_KEY", "secret_header": "X-Key", "headers": {"X-Shop": "kites"}}
 
     await run(settings, http_tool(far, "/", http=http), call)
 
@@ -124,7 +124,7 @@ async def test_a_secret_can_be_put_bare_into_another_header(
 async def test_a_tool_whose_secret_is_not_set_is_not_offered(far: FarService, store: Store) -> None:
     model = FarModel()
     conversation = Conversation(
-        store, model, http_tool(far, "/", http={"secret": "SHOP_KEY"}), settings=ToolSettings(allow_loopback=True)
+        store, model, http_tool(far, "/", http={"secret": "TOOL_SHOP_KEY"}), settings=ToolSettings(allow_loopback=True)
     )
 
     await conversation.say("Hello")
@@ -138,7 +138,9 @@ async def test_a_service_that_fails_tells_the_model_its_words_and_the_log_its_st
 ) -> None:
     far.answers["/orders"] = JSONResponse({"error": f"Ann Miller owes us, {KEY}"}, 409)
     model = FarModel([("shop", {})])
-    conversation = Conversation(store, model, http_tool(far, "/orders", http={"secret": "SHOP_KEY"}), settings=settings)
+    conversation = Conversation(
+        store, model, http_tool(far, "/orders", http={"secret": "TOOL_SHOP_KEY"}), settings=settings
+    )
 
     await conversation.say("Hello")
 
@@ -194,7 +196,7 @@ static = {{ shop = "kites" }}
 [tools.http]
 url = "{url}/orders/{{order_id}}?shop={{shop}}"
 hosts = ["127.0.0.1"]
-secret = "SHOP_KEY"
+secret = "TOOL_SHOP_KEY"
 """
 
 
@@ -219,4 +221,4 @@ def test_the_start_tells_which_tools_cannot_run(
 
     build(ServerSettings(agents_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'agent.db'}"))
 
-    assert "agent shop: the tool lookup_order is not available: SHOP_KEY is not set" in caplog.text
+    assert "agent shop: the tool lookup_order is not available: TOOL_SHOP_KEY is not set" in caplog.text

@@ -28,7 +28,7 @@ async def far() -> AsyncIterator[FarService]:
 
 @pytest.fixture
 def settings() -> ToolSettings:
-    return ToolSettings(secrets={"SHOP_KEY": KEY}, allow_loopback=True)
+    return ToolSettings(secrets={"TOOL_SHOP_KEY": KEY}, allow_loopback=True)
 
 
 @pytest.fixture
@@ -123,14 +123,15 @@ async def test_an_answer_that_is_no_text_is_not_given_to_the_model(
 ) -> None:
     far.answers["/"] = Response(b"\x89PNG", media_type="image/png")
 
-    with pytest.raises(ToolFailed, match="image/png"):
-        await run(settings, http_tool(far, "/"), call)
+    answered = await run(settings, http_tool(far, "/"), call)
+
+    assert answered == {"status": 200, "body": "[left out: image/png, which is no text]"}
 
 
 async def test_a_get_follows_to_a_listed_host(far: FarService, settings: ToolSettings, call: Call) -> None:
     far.answers |= {"/old": RedirectResponse("/new"), "/new": PlainTextResponse("moved here")}
 
-    result = await run(settings, http_tool(far, "/old", http={"secret": "SHOP_KEY"}), call)
+    result = await run(settings, http_tool(far, "/old", http={"secret": "TOOL_SHOP_KEY"}), call)
 
     assert result["body"] == "moved here"
     assert "authorization" in far.requests[1].headers
@@ -141,7 +142,7 @@ async def test_a_secret_does_not_go_along_to_another_port(settings: ToolSettings
         far.answers["/old"] = RedirectResponse(f"{other.url}/new")
         other.answers["/new"] = PlainTextResponse("moved here")
 
-        await run(settings, http_tool(far, "/old", http={"secret": "SHOP_KEY"}), call)
+        await run(settings, http_tool(far, "/old", http={"secret": "TOOL_SHOP_KEY"}), call)
 
         assert "authorization" not in other.requests[0].headers
 

@@ -16,7 +16,7 @@ from tests.helpers.far_model import Conversation, FarModel
 from tests.helpers.far_service import FarService, served
 
 KEY = "mcp-3f9a-secret"
-SETTINGS = ToolSettings(secrets={"MCP_KEY": KEY}, allow_loopback=True)
+SETTINGS = ToolSettings(secrets={"TOOL_MCP_KEY": KEY}, allow_loopback=True)
 FORMS = [{}, {"streams": True}, {"streams": True, "line_end": "\r\n"}, {"streams": True, "line_end": "\r"}]
 
 
@@ -37,7 +37,7 @@ def call(store: Store) -> Call:
 
 
 def tool(far: FarService, name: str = "add", **words: Any) -> ToolDefinition:
-    mcp = {"url": f"{far.url}/mcp", "hosts": ["127.0.0.1"], "tool": name, "secret": "MCP_KEY"}
+    mcp = {"url": f"{far.url}/mcp", "hosts": ["127.0.0.1"], "tool": name, "secret": "TOOL_MCP_KEY"}
     parameters = {"a": {"type": "number"}, "b": {"type": "number"}}
     return ToolDefinition.model_validate({"name": "sum", "mcp": mcp, "parameters": parameters, **words})
 
@@ -120,4 +120,4 @@ async def test_it_is_no_way_into_our_own_network(call: Call) -> None:
     far = FarService(url="http://127.0.0.1:1")
 
     with pytest.raises(ToolFailed, match="internal address"):
-        await Toolbox(ToolSettings(secrets={"MCP_KEY": KEY})).run(tool(far), call, {"a": 1, "b": 2})
+        await Toolbox(ToolSettings(secrets={"TOOL_MCP_KEY": KEY})).run(tool(far), call, {"a": 1, "b": 2})

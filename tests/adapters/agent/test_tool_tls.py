@@ -59,8 +59,8 @@ async def test_a_host_whose_certificate_nobody_vouches_for_is_sent_nothing(far: 
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    settings = ToolSettings(secrets={"SHOP_KEY": "k-3f9a"}, allow_loopback=True, resolve=resolve)
-    http = {"url": f"https://{HOST}:{far.port}/", "hosts": [HOST], "secret": "SHOP_KEY"}
+    settings = ToolSettings(secrets={"TOOL_SHOP_KEY": "k-3f9a"}, allow_loopback=True, resolve=resolve)
+    http = {"url": f"https://{HOST}:{far.port}/", "hosts": [HOST], "secret": "TOOL_SHOP_KEY"}
     tool = ToolDefinition.model_validate({"name": "shop", "http": http})
 
     with pytest.raises(ToolFailed, match=r"could not be reached \(ConnectError\)"):

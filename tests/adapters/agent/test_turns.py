@@ -13,6 +13,8 @@ from adapters.agent import frames
 from adapters.agent.server import calls
 from adapters.agent.server.database import Database, async_url
 from adapters.agent.server.definitions import load
+from adapters.agent.server.limits import MIB
+from adapters.agent.server.pages import page
 from adapters.agent.server.rows import Turn, now
 from adapters.agent.server.runtime import Runtime
 from adapters.agent.server.sockets import Outflow
@@ -98,8 +100,8 @@ async def test_a_turn_that_was_taken_away_writes_nothing(store: Store) -> None:
     await store.fail(turn, "interrupted", None)
 
     assert await store.complete(turn, "Too late.", None) is None
-    assert [message["content"] for message in await store.messages(session_id)] == [
-        "Hello",
+    assert [message["content"] for message in (await page(store.database, session_id, MIB)).messages] == [
+        {"type": "data_type_message", "value": "Hello"},
         frames.error_message("interrupted"),
     ]
 

@@ -86,14 +86,14 @@ def test_an_address_and_its_secret_stay_in_the_file() -> None:
     call = ToolDefinition.model_validate(
         {
             "name": "lookup_order",
-            "http": {"url": "https://api.example.com/x", "hosts": ["api.example.com"], "secret": "KEY"},
+            "http": {"url": "https://api.example.com/x", "hosts": ["api.example.com"], "secret": "TOOL_KEY"},
         }
     )
 
     sent = wire.payload(BRIEF.model_copy(update={"instructions": "", "tools": (call,)}))
 
     assert "example.com" not in str(sent)
-    assert "KEY" not in str(sent)
+    assert "TOOL_KEY" not in str(sent)
     assert wire.unavailable(sent) == ["lookup_order"]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.slack import render
+from adapters.slack import card, forms
+from gateway import sentences
 from gateway.events import ApprovalState, Identity, Proof, Verdict
 from gateway.ports import Added, Decision
 from tests.adapters.doors import RecordingDoor, nobody_listens
@@ -19,6 +20,7 @@ from tests.adapters.slack.test_render import VIEW
 PAYLOADS = Path(__file__).parents[4] / "shared/data/slack/payloads"
 ANA = Identity(channel="slack", account="T0TEAM", address="U0ANA", name="ana", proof=Proof.PLATFORM)
 FORM = "application/x-www-form-urlencoded"
+SHOWN = "decide:" + VIEW.digest[:16]
 
 MESSAGE: dict[str, Any] = {
     "type": "event_callback",
@@ -47,13 +49,13 @@ def click(action: str, slack: FakeSlack, **changes: Any) -> dict[str, Any]:
         "container": {"type": "message", "channel_id": "C0OPS", "message_ts": "5.0001"},
         "trigger_id": "trigger-1",
         "response_url": f"{slack.base}/click/1",
-        "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": "apr_4f6c"}],
+        "actions": [{"type": "button", "action_id": action, "block_id": SHOWN, "value": "apr_4f6c"}],
     } | changes
 
 
 def submitted(reason: str | None, **changes: Any) -> dict[str, Any]:
     """Ana's form with the reason of a denial."""
-    values = {render.REASON: {render.REASON: {"type": "plain_text_input", "value": reason}}}
+    values = {forms.REASON: {forms.REASON: {"type": "plain_text_input", "value": reason}}}
     return {
         "type": "view_submission",
         "api_app_id": "A0",
@@ -62,8 +64,8 @@ def submitted(reason: str | None, **changes: Any) -> dict[str, Any]:
         "view": {
             "type": "modal",
             "id": "V1",
-            "callback_id": render.DENY_FORM,
-            "private_metadata": "apr_4f6c",
+            "callback_id": forms.DENY_FORM,
+            "private_metadata": f"apr_4f6c {VIEW.digest[:16]}",
             "state": {"values": values},
         },
     } | changes
@@ -216,11 +218,22 @@ async def test_slacks_warning_about_too_many_events_is_taken(gate: SlackSide) ->
 
 
 async def test_ana_clicks_approve(slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor) -> None:
-    answer = await slack_side.interacts(click(render.APPROVE, slack))
+    answer = await slack_side.interacts(click(card.APPROVE, slack))
 
     assert answer.status_code == 200
     assert door.approvals.decided == [("apr_4f6c", ANA, Verdict.APPROVE, "", "slack")]
     assert slack.calls == [], "the card itself says it"
+
+
+@pytest.mark.parametrize(("block", "digest"), [(SHOWN, VIEW.digest[:16]), ("b", "unknown"), ("decide:", "unknown")])
+async def test_a_click_says_what_was_shown(
+    block: str, digest: str, gate: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    button = {"type": "button", "action_id": card.APPROVE, "block_id": block, "value": "apr_4f6c"}
+
+    await gate.interacts(click(card.APPROVE, slack, actions=[button]))
+
+    assert door.approvals.digests == [digest]
 
 
 async def test_a_click_whose_decision_cannot_be_kept_is_not_acknowledged(
@@ -228,7 +241,7 @@ async def test_a_click_whose_decision_cannot_be_kept_is_not_acknowledged(
 ) -> None:
     door.approvals.fails = RuntimeError("the database is away")
 
-    answer = await slack_side.interacts(click(render.APPROVE, slack))
+    answer = await slack_side.interacts(click(card.APPROVE, slack))
 
     assert answer.status_code == 500
 
@@ -238,11 +251,11 @@ async def test_a_stranger_is_told_so_and_nobody_else_sees_it(
 ) -> None:
     door.approvals.decides = Decision(result="not_allowed")
 
-    answer = await slack_side.interacts(click(render.APPROVE, slack))
+    answer = await slack_side.interacts(click(card.APPROVE, slack))
 
     assert answer.status_code == 200
     told = await slack.gets("click/1")
-    assert told == {"text": render.NOT_YOURS, "response_type": "ephemeral", "replace_original": False}
+    assert told == {"text": sentences.NOT_YOURS, "response_type": "ephemeral", "replace_original": False}
     assert slack.told("api/chat.postEphemeral") == []
 
 
@@ -252,7 +265,7 @@ async def test_a_click_that_came_too_late_is_told_who_was_first(
     first = replace(VIEW, state=ApprovalState.DENIED, decided_by="ben", reason="no")
     door.approvals.decides = Decision(result="already", approval=first)
 
-    await slack_side.interacts(click(render.APPROVE, slack))
+    await slack_side.interacts(click(card.APPROVE, slack))
 
     told = await slack.gets("click/1")
     assert told["text"] == "Already decided. Denied by ben. Reason: no"
@@ -266,15 +279,15 @@ async def test_where_the_clicks_own_address_is_dead_the_web_api_tells_them(
     addresses = {"refused": f"{nobody_listens()}/x", "absent": None, "no address": "ftp:/nowhere"}
     if dead == "expired":
         slack.will_answer("click/1", {"ok": False, "error": "used_url"}, status=404)
-        body = click(render.APPROVE, slack)
+        body = click(card.APPROVE, slack)
     else:
-        body = click(render.APPROVE, slack, response_url=addresses[dead])
+        body = click(card.APPROVE, slack, response_url=addresses[dead])
 
     answer = await slack_side.interacts(body)
 
     assert answer.status_code == 200
     told = await slack.gets("api/chat.postEphemeral")
-    assert (told["channel"], told["user"], told["text"]) == ("C0OPS", "U0ANA", render.NOT_YOURS)
+    assert (told["channel"], told["user"], told["text"]) == ("C0OPS", "U0ANA", sentences.NOT_YOURS)
 
 
 async def test_where_nobody_can_be_told_the_click_is_still_acknowledged(
@@ -284,7 +297,7 @@ async def test_where_nobody_can_be_told_the_click_is_still_acknowledged(
     slack.will_answer("click/1", {}, status=500)
     slack.will_answer("api/chat.postEphemeral", {"ok": False, "error": "user_not_in_channel"})
 
-    assert (await slack_side.interacts(click(render.APPROVE, slack))).status_code == 200
+    assert (await slack_side.interacts(click(card.APPROVE, slack))).status_code == 200
     assert await slack.gets("api/chat.postEphemeral")
 
 
@@ -293,7 +306,7 @@ async def test_deny_opens_the_form_with_the_clicks_trigger(
 ) -> None:
     door.approvals.reads = Decision(result="decided", approval=VIEW)
 
-    answer = await slack_side.interacts(click(render.DENY, slack))
+    answer = await slack_side.interacts(click(card.DENY, slack))
 
     assert answer.status_code == 200
     assert door.approvals.asked == [("apr_4f6c", ANA)]
@@ -301,7 +314,89 @@ async def test_deny_opens_the_form_with_the_clicks_trigger(
     opened = await slack.gets("api/views.open")
     assert opened["trigger_id"] == "trigger-1"
     view = opened["view"] if isinstance(opened["view"], dict) else json.loads(opened["view"])
-    assert view == render.deny_form("apr_4f6c", VIEW)
+    assert view == forms.deny(VIEW)
+
+
+async def test_denying_what_was_changed_since_opens_no_form(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.reads = Decision(result="decided", approval=replace(VIEW, digest="f" * 64))
+
+    await slack_side.interacts(click(card.DENY, slack))
+
+    assert (await slack.gets("click/1"))["text"] == sentences.FIXED["changed"]
+    assert slack.told("api/views.open") == []
+
+
+# --- the whole request -------------------------------------------------------------------------------------
+
+
+def pressed(action: str, slack: FakeSlack) -> dict[str, Any]:
+    """Ana's click on a button in a form."""
+    inside = {"container": {"type": "view", "view_id": "V1"}, "view": {"id": "V1", "type": "modal"}}
+    body = click(action, slack) | inside
+    return {name: value for name, value in body.items() if name not in ("channel", "response_url")}
+
+
+async def test_ana_opens_the_whole_request_and_that_is_kept(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.reads = Decision(result="decided", approval=VIEW)
+
+    answer = await slack_side.interacts(click(card.OPEN, slack))
+
+    assert answer.status_code == 200
+    assert door.approvals.opened == [("apr_4f6c", ANA, "slack")]
+    opened = await slack.gets("api/views.open")
+    view = opened["view"] if isinstance(opened["view"], dict) else json.loads(opened["view"])
+    assert (opened["trigger_id"], view) == ("trigger-1", forms.whole(VIEW))
+
+
+async def test_what_no_form_can_show_does_not_count_as_opened(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    huge = replace(VIEW, arguments={"note": "x" * 300_000})
+    door.approvals.reads = Decision(result="decided", approval=huge)
+
+    await slack_side.interacts(click(card.OPEN, slack))
+
+    assert await slack.gets("api/views.open")
+    assert door.approvals.opened == []
+
+
+@pytest.mark.parametrize("decision", [Decision(result="not_allowed"), Decision(result="unknown")])
+async def test_who_may_not_see_it_opens_nothing(
+    decision: Decision, slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.reads = decision
+
+    await slack_side.interacts(click(card.OPEN, slack))
+
+    assert (await slack.gets("click/1"))["text"] == sentences.answer(decision)
+    assert (door.approvals.opened, slack.told("api/views.open")) == ([], [])
+
+
+@pytest.mark.parametrize("result", ["decided", "voted", "unseen", "elsewhere", "changed", "paused", "not_allowed"])
+async def test_a_form_says_the_result_of_its_own_button(
+    result: Any, slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    decision = Decision(result=result, approval=None if result == "not_allowed" else VIEW)
+    door.approvals.decides = decision
+
+    await slack_side.interacts(pressed(card.APPROVE, slack))
+
+    told = await slack.gets("api/views.update")
+    view = told["view"] if isinstance(told["view"], dict) else json.loads(told["view"])
+    assert (told["view_id"], view) == ("V1", forms.told(sentences.answer(decision)))
+    assert door.approvals.digests == [VIEW.digest[:16]]
+
+
+async def test_a_form_that_was_closed_meanwhile_changes_nothing(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    slack.will_answer("api/views.update", {"ok": False, "error": "not_found"})
+
+    assert (await slack_side.interacts(pressed(card.APPROVE, slack))).status_code == 200
 
 
 async def test_a_form_that_did_not_open_is_asked_for_again(
@@ -310,7 +405,7 @@ async def test_a_form_that_did_not_open_is_asked_for_again(
     door.approvals.reads = Decision(result="decided", approval=VIEW)
     slack.will_answer("api/views.open", {"ok": False, "error": "expired_trigger_id"})
 
-    answer = await slack_side.interacts(click(render.DENY, slack))
+    answer = await slack_side.interacts(click(card.DENY, slack))
 
     assert answer.status_code == 200
     told = await slack.gets("click/1")
@@ -320,9 +415,9 @@ async def test_a_form_that_did_not_open_is_asked_for_again(
 async def test_a_stranger_who_denies_sees_no_form(slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor) -> None:
     door.approvals.reads = Decision(result="not_allowed")
 
-    await slack_side.interacts(click(render.DENY, slack))
+    await slack_side.interacts(click(card.DENY, slack))
 
-    assert (await slack.gets("click/1"))["text"] == render.NOT_YOURS
+    assert (await slack.gets("click/1"))["text"] == sentences.NOT_YOURS
     assert slack.told("api/views.open") == []
 
 
@@ -336,8 +431,8 @@ async def test_ana_denies_with_a_reason(slack_side: SlackSide, slack: FakeSlack,
 @pytest.mark.parametrize(
     ("decision", "said"),
     [
-        (Decision(result="reason_required"), "A reason is needed to deny this."),
-        (Decision(result="not_allowed"), render.NOT_YOURS),
+        (Decision(result="reason_required"), sentences.FIXED["reason_required"]),
+        (Decision(result="not_allowed"), sentences.NOT_YOURS),
     ],
 )
 async def test_a_denial_that_is_not_taken_stays_in_the_form(
@@ -348,14 +443,14 @@ async def test_a_denial_that_is_not_taken_stays_in_the_form(
     answer = await gate.interacts(submitted(None))
 
     assert answer.status_code == 200
-    assert answer.json() == {"response_action": "errors", "errors": {render.REASON: said}}
+    assert answer.json() == {"response_action": "errors", "errors": {forms.REASON: said}}
 
 
 @pytest.mark.parametrize(
     "changes",
     [{"actions": []}, {"actions": None}, {"actions": ["x"]}, {"channel": None}, {"user": {}}, {"response_url": 7}],
 )
-@pytest.mark.parametrize("action", [render.APPROVE, render.DENY])
+@pytest.mark.parametrize("action", [card.APPROVE, card.DENY, card.OPEN])
 async def test_a_click_that_lacks_something_is_no_ones_fault(
     action: str, changes: dict[str, Any], slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
 ) -> None:

@@ -11,8 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.sandbox.blocks import check_blocks, check_view
-from adapters.slack import render
-from gateway.events import ApprovalState, ApprovalView, AskApproval, Identity, Proof, Say, ShowOutcome, ThreadRef
+from adapters.slack import card, forms, parts, render
+from gateway import sentences
+from gateway.events import (
+    ApprovalState,
+    ApprovalView,
+    AskApproval,
+    Identity,
+    Proof,
+    Remind,
+    Say,
+    ShowOutcome,
+    ThreadRef,
+)
 from gateway.ports import Decision
 
 OPS = ThreadRef("slack", "", "C0OPS")
@@ -37,7 +48,7 @@ VIEW = ApprovalView(
 )
 
 
-def card(view: ApprovalView) -> dict[str, Any]:
+def card_of(view: ApprovalView) -> dict[str, Any]:
     return render.message(AskApproval(to=OPS, approval=view))
 
 
@@ -133,7 +144,7 @@ def test_nothing_in_a_card_is_parsed_or_hidden(text: str, state: ApprovalState) 
         state=state,
     )
 
-    for message in (card(view), outcome_card(view)):
+    for message in (card_of(view), outcome_card(view)):
         assert "<" not in message["text"]
         assert "mrkdwn" not in kinds(message["blocks"])
         assert not kinds(message["blocks"]) & {"link", "user", "usergroup", "broadcast", "markdown"}
@@ -143,19 +154,19 @@ def test_nothing_in_a_card_is_parsed_or_hidden(text: str, state: ApprovalState) 
 
 @pytest.mark.parametrize("hidden", [*BIDI, *ZERO_WIDTH, *CONTROL, *LINES, "\ud800", "\U000e0041"])
 def test_what_would_hide_or_reorder_is_spelled_out(hidden: str) -> None:
-    assert render.visible(f"a{hidden}b") == f"a\\u{ord(hidden):04x}b"
+    assert parts.visible(f"a{hidden}b") == f"a\\u{ord(hidden):04x}b"
 
 
 @pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "çé 漢字 العربية 👍", "back\\slash"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    assert render.visible(text) == text
+    assert parts.visible(text) == text
 
 
 # --- the card ----------------------------------------------------------------------------------------------
 
 
 def test_a_card_says_who_wants_what_and_who_may_decide() -> None:
-    message = card(VIEW)
+    message = card_of(VIEW)
     read = "\n".join(shown(message["blocks"]))
 
     assert message["text"] == "Approve issue_refund?"
@@ -167,7 +178,7 @@ def test_a_card_says_who_wants_what_and_who_may_decide() -> None:
         "Needs 1 of: ana. Expires 21 Nov 14:30 UTC. Digest 0123456789ab",
     ):
         assert part in read
-    assert [*buttons(message)] == [render.APPROVE, render.DENY]
+    assert [*buttons(message)] == [card.APPROVE, card.DENY]
 
 
 @pytest.mark.parametrize(
@@ -177,28 +188,29 @@ def test_a_card_says_who_wants_what_and_who_may_decide() -> None:
 def test_a_card_says_how_far_the_asker_is_proven(proof: Proof, words: str) -> None:
     view = replace(VIEW, requester=replace(VIEW.requester, proof=proof, name=""))
 
-    assert any(f"+15550001111 on sms ({words})" in line for line in shown(card(view)["blocks"]))
+    assert any(f"+15550001111 on sms ({words})" in line for line in shown(card_of(view)["blocks"]))
 
 
 def test_a_long_name_does_not_push_its_proof_out_of_sight() -> None:
     view = replace(VIEW, requester=replace(VIEW.requester, name="Ana (signed in there) " * 100))
 
-    assert any("…, +15550001111 on sms (as the carrier says)" in line for line in shown(card(view)["blocks"]))
+    assert any("…, +15550001111 on sms (as the carrier says)" in line for line in shown(card_of(view)["blocks"]))
 
 
 def test_times_are_told_in_utc() -> None:
     view = replace(VIEW, expires_at=datetime(2026, 11, 21, 14, 30, tzinfo=timezone(timedelta(hours=-5))))
 
-    assert any("Expires 21 Nov 19:30 UTC" in line for line in shown(card(view)["blocks"]))
+    assert any("Expires 21 Nov 19:30 UTC" in line for line in shown(card_of(view)["blocks"]))
 
 
-def test_a_button_carries_the_approvals_id_and_nothing_else() -> None:
-    message = card(VIEW)
+def test_a_button_carries_the_approvals_id_and_its_block_what_was_shown() -> None:
+    message = card_of(VIEW)
 
     for button in buttons(message).values():
         assert button["value"] == "apr_4f6c"
         assert set(button) == {"type", "action_id", "value", "style", "text"}
     assert [text for text in strings(message) if "apr_4f6c" in text] == ["apr_4f6c", "apr_4f6c"]
+    assert message["blocks"][-1]["block_id"] == "decide:0123456789abcdef"
 
 
 @pytest.mark.parametrize(
@@ -211,10 +223,10 @@ def test_a_button_carries_the_approvals_id_and_nothing_else() -> None:
     ],
 )
 def test_arguments_are_shown_as_they_are(arguments: dict[str, Any], text: str) -> None:
-    message = card(replace(VIEW, arguments=arguments))
+    message = card_of(replace(VIEW, arguments=arguments))
 
     assert text in shown(message["blocks"])
-    assert render.APPROVE in buttons(message)
+    assert card.APPROVE in buttons(message)
 
 
 @pytest.mark.parametrize(
@@ -226,43 +238,43 @@ def test_arguments_are_shown_as_they_are(arguments: dict[str, Any], text: str) -
     ],
 )
 def test_an_argument_cannot_pass_for_another_one(arguments: dict[str, Any]) -> None:
-    read = "\n".join(shown(card(replace(VIEW, arguments=arguments))["blocks"]))
+    read = "\n".join(shown(card_of(replace(VIEW, arguments=arguments))["blocks"]))
 
     assert re.findall(r"(?m)^amount: .*", read) == ["amount: 900"]
 
 
 def test_a_request_whose_arguments_are_unknown_cannot_be_approved() -> None:
-    message = card(replace(VIEW, arguments=None))
+    message = card_of(replace(VIEW, arguments=None))
 
-    assert [*buttons(message)] == [render.DENY]
+    assert [*buttons(message)] == [card.DENY]
     assert any("did not say" in line for line in shown(message["blocks"]))
 
 
 @pytest.mark.parametrize(
     ("length", "rest"),
-    [(render.MAX_ARGUMENTS - len("note: "), 0), (render.MAX_ARGUMENTS - len("note: ") + 1, 1), (30_000, 22_006)],
+    [(card.MAX_ARGUMENTS - len("note: "), 0), (card.MAX_ARGUMENTS - len("note: ") + 1, 1), (30_000, 22_506)],
 )
 def test_a_request_too_long_to_show_says_how_much_more_there_is_and_cannot_be_approved(length: int, rest: int) -> None:
     view = replace(VIEW, arguments={"note": "x" * length})
-    message = card(view)
+    message = card_of(view)
     told = [line for line in shown(message["blocks"]) if "more characters" in line]
 
-    assert (render.APPROVE in buttons(message)) is (rest == 0) is render.can_be_approved(view)
+    assert (card.APPROVE in buttons(message)) is (rest == 0) is card.shows_whole(view)
     assert [line.rpartition("\n")[2] for line in told] == ([f"… {rest} more characters"] if rest else [])
 
 
 def test_characters_that_are_spelled_out_count_as_they_are_shown() -> None:
-    assert not render.can_be_approved(replace(VIEW, arguments={"note": "\u202e" * 2000}))
+    assert not card.shows_whole(replace(VIEW, arguments={"note": "\u202e" * 2000}))
 
 
-def test_a_tool_whose_name_does_not_fit_cannot_be_approved() -> None:
-    message = card(replace(VIEW, tool="refund_" * 30))
+def test_a_tool_whose_name_does_not_fit_is_opened_first() -> None:
+    message = card_of(replace(VIEW, tool="refund_" * 30))
 
-    assert [*buttons(message)] == [render.DENY]
+    assert [*buttons(message)] == [card.OPEN, card.DENY]
 
 
 def test_a_message_without_words_still_makes_a_card_that_slack_takes() -> None:
-    check_blocks(card(replace(VIEW, message=""))["blocks"])
+    check_blocks(card_of(replace(VIEW, message=""))["blocks"])
 
 
 # What a hostile text is made of, and how long it is: kept apart, so that a failing example stays readable.
@@ -288,12 +300,19 @@ def test_slacks_limits_hold_whatever_is_asked(texts: list[tuple[str, int]], many
         message=message,
         requester=replace(VIEW.requester, name=name, address=address),
         approvers=(approver,) * many,
+        required=2,
+        votes=(approver,) * many,
+        difference=(f"{name}: {value}",) * many,
+        destructive=True,
+        reminded_at=VIEW.expires_at,
+        escalated_at=VIEW.expires_at,
+        held_at=VIEW.expires_at,
         state=state,
         reason=reason,
         decided_by=decided_by,
     )
 
-    for sent in (card(view), outcome_card(view)):
+    for sent in (card_of(view), outcome_card(view)):
         check_blocks(sent["blocks"])
         headers = [block["text"]["text"] for block in sent["blocks"] if block["type"] == "header"]
         sections = [block["text"]["text"] for block in sent["blocks"] if block["type"] == "section"]
@@ -302,11 +321,13 @@ def test_slacks_limits_hold_whatever_is_asked(texts: list[tuple[str, int]], many
         assert all(len(text) <= 3000 for text in sections)
         assert sum(map(len, shown(sent["blocks"]))) < 13_000
         assert len(sent["text"]) <= 4000, "chat.update refuses a longer one"
-    check_view(render.deny_form("apr_1", view))
+    for form in (forms.deny(view), forms.whole(view), forms.told(value or "x")):
+        check_view(form)
+    assert len(render.message(Remind(to=OPS, approval=view))["text"]) <= 4000
 
 
 def test_however_many_may_decide_the_digest_stays_readable() -> None:
-    read = shown(card(replace(VIEW, approvers=("somebody",) * 500))["blocks"])
+    read = shown(card_of(replace(VIEW, approvers=("somebody",) * 500))["blocks"])
 
     assert any(line.endswith("Digest 0123456789ab") for line in read)
 
@@ -323,13 +344,13 @@ def test_a_very_long_answer_is_cut_where_slack_would() -> None:
 
 @pytest.mark.parametrize("required", [True, False])
 def test_the_form_asks_for_a_reason_as_the_policy_says(required: bool) -> None:
-    form = render.deny_form("apr_1", replace(VIEW, reason_required=required))
+    form = forms.deny(replace(VIEW, reason_required=required))
     (field,) = [block for block in form["blocks"] if block["type"] == "input"]
 
     check_view(form)
     assert field["optional"] is not required
-    assert (field["block_id"], field["element"]["action_id"]) == (render.REASON, render.REASON)
-    assert (form["callback_id"], form["private_metadata"]) == (render.DENY_FORM, "apr_1")
+    assert (field["block_id"], field["element"]["action_id"]) == (forms.REASON, forms.REASON)
+    assert (form["callback_id"], form["private_metadata"]) == (forms.DENY_FORM, "apr_4f6c 0123456789abcdef")
     assert any("issue_refund" in line for line in shown(form["blocks"]))
 
 
@@ -341,7 +362,6 @@ AT = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("state", "changes", "told"),
     [
-        ("pending", {}, "Waiting for a decision."),
         ("approved", {"decided_by": "ana"}, "Approved by ana, 21 Nov 09:05 UTC. It is being carried out."),
         (
             "approved",
@@ -369,36 +389,39 @@ AT = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
     ],
 )
 def test_every_outcome_is_told_apart(state: str, changes: dict[str, Any], told: str) -> None:
-    at = None if state == "pending" else AT
-    view = replace(VIEW, state=ApprovalState(state), decided_at=at, **changes)
+    view = replace(VIEW, state=ApprovalState(state), decided_at=AT, **changes)
     message = outcome_card(view)
 
-    assert render.outcome(view) == told
+    assert sentences.outcome(view) == told
     assert message["text"] == f"issue_refund: {told}"
     assert told in shown(message["blocks"])
     assert not buttons(message)
+
+
+def test_what_changed_while_it_is_open_keeps_its_buttons() -> None:
+    assert outcome_card(VIEW) == card_of(VIEW)
 
 
 @pytest.mark.parametrize("state", ApprovalState)
 def test_an_outcome_keeps_what_was_asked(state: ApprovalState) -> None:
     view = replace(VIEW, state=state)
 
-    assert outcome_card(view)["blocks"][:-1] == card(view)["blocks"][:-1]
+    assert outcome_card(view)["blocks"][:-1] == card_of(view)["blocks"][:-1]
 
 
 @pytest.mark.parametrize(
     ("decision", "told"),
     [
         (Decision(result="decided", approval=VIEW), ""),
-        (Decision(result="not_allowed"), render.NOT_YOURS),
-        (Decision(result="already"), render.NOT_YOURS),
+        (Decision(result="not_allowed"), sentences.NOT_YOURS),
+        (Decision(result="already"), sentences.NOT_YOURS),
         (
             Decision(result="already", approval=replace(VIEW, state=ApprovalState.APPROVED, decided_by="<!here>")),
             "Already decided. Approved by &lt;!here&gt;. It is being carried out.",
         ),
         (Decision(result="unknown"), "This request is not known here (any more). Nothing was changed."),
-        (Decision(result="changed"), "The request has changed since this card was made. Nothing was decided."),
-        (Decision(result="reason_required"), "A reason is needed to deny this."),
+        (Decision(result="changed"), sentences.FIXED["changed"]),
+        (Decision(result="reason_required"), sentences.FIXED["reason_required"]),
     ],
 )
 def test_whoever_tried_to_decide_is_told_why_not(decision: Decision, told: str) -> None:

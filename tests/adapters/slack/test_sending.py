@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError
 from starlette.responses import Response
 
 from adapters.slack import render
 from adapters.slack.channel import SlackChannel, SlackSettings
 from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import ApprovalState, AskApproval, MediaRef, Outbound, Receipt, Say, ShowOutcome, ThreadRef
+from gateway.events import ApprovalState, AskApproval, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
 from tests.adapters.doors import HangsUp, nobody_listens
 from tests.adapters.slack.conftest import FakeSlack, slack_at
 from tests.adapters.slack.test_render import VIEW
@@ -75,6 +76,45 @@ async def test_an_outcome_without_a_card_is_a_message(channel: SlackChannel, sla
     await channel.send(replace(OUTCOME, receipt=None))
 
     assert (await slack.gets("api/chat.postMessage"))["channel"] == "C0OPS"
+
+
+REMINDER = Remind(to=OPS, approval=VIEW, receipt=Receipt(provider_id="C0OPS:5.0001"), ref="out-10")
+
+
+async def test_a_reminder_stands_below_its_card_and_in_the_channel(channel: SlackChannel, slack: FakeSlack) -> None:
+    await channel.send(REMINDER)
+
+    told = await slack.gets("api/chat.postMessage")
+    assert (told["channel"], told["thread_ts"], told["reply_broadcast"]) == ("C0OPS", "5.0001", True)
+    assert told["text"].startswith("Reminder: issue_refund still waits for a decision.")
+    assert "<" not in told["text"]
+
+
+async def test_an_uncertain_reminder_is_looked_for_below_its_card(channel: SlackChannel, slack: FakeSlack) -> None:
+    slack.will_answer("api/conversations.replies", {"ok": True, "messages": [posted("out-10", "9.0")]})
+
+    assert await channel.find(REMINDER) == Receipt(provider_id="C0OPS:9.0")
+    told = await slack.gets("api/conversations.replies")
+    assert (told["channel"], told["ts"]) == ("C0OPS", "5.0001")
+
+
+async def test_a_user_groups_members_are_asked_of_slack(channel: SlackChannel, slack: FakeSlack) -> None:
+    slack.will_answer("api/usergroups.users.list", {"ok": True, "users": ["U0ANA", "U0BEN"]})
+
+    assert list(await channel.members("S0LEADS")) == ["U0ANA", "U0BEN"]
+    assert (await slack.gets("api/usergroups.users.list"))["usergroup"] == "S0LEADS"
+
+
+@pytest.mark.parametrize(
+    "answer", [{"ok": False, "error": "plan_upgrade_required"}, {"ok": True}, {"ok": True, "users": 7}]
+)
+async def test_where_slack_does_not_say_who_is_in_a_group_nobody_is(
+    answer: dict[str, Any], channel: SlackChannel, slack: FakeSlack
+) -> None:
+    slack.will_answer("api/usergroups.users.list", answer)
+
+    with pytest.raises((GiveUp, SlackApiError)):
+        await channel.members("S0LEADS")
 
 
 REFUSALS: list[tuple[dict[str, Any], int, dict[str, str], type[Exception]]] = [

@@ -1,15 +1,26 @@
 """What goes out as a text."""
 
+import json
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.sms import render
-from gateway.errors import WillNeverArrive
-from gateway.events import ApprovalView, AskApproval, Identity, Outbound, Say, ShowOutcome, ThreadRef
+from adapters.sms import render, segments
+from gateway.events import (
+    ApprovalState,
+    ApprovalView,
+    AskApproval,
+    Identity,
+    Remind,
+    Say,
+    ShowOutcome,
+    ThreadRef,
+)
 
 ALICE = ThreadRef("sms", "+15005550199", "+15005550100")
 VIEW = ApprovalView(
@@ -48,9 +59,126 @@ def test_no_answer_is_too_long(text: str) -> None:
     assert len(render.text_for(Say(to=ALICE, text=text))) <= 1600
 
 
+# --- approvals ---------------------------------------------------------------------------------------------
+
+REFUND = replace(VIEW, arguments={"order_id": "A-1001", "amount": 40})
+AT = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
+
+
+def asking(view: ApprovalView) -> str:
+    return render.text_for(AskApproval(to=ALICE, approval=view, code="482913"))
+
+
+def test_a_request_says_what_it_is_and_how_to_decide_in_one_segment() -> None:
+    text = asking(replace(REFUND, expires_at=AT))
+
+    assert text == (
+        "issue_refund: order_id=A-1001, amount=40\nReply YES 482913 to approve or NO 482913. Expires 21 Nov 14:30 UTC."
+    )
+    assert segments.count(text) == 1
+
+
+def test_a_request_that_just_fits_one_segment_loses_its_fine_words_first() -> None:
+    text = asking(replace(REFUND, arguments={"note": "x" * 85}))
+
+    assert "YES 482913 or NO 482913?" in text
+    assert segments.count(text) == 1
+
+
+def test_a_reminder_brings_a_new_code_and_what_it_is_about() -> None:
+    text = render.text_for(Remind(to=ALICE, approval=REFUND, code="111111"))
+
+    assert text.startswith("Reminder: issue_refund: order_id=A-1001, amount=40\n")
+    assert "YES 111111" in text
+
+
+def test_a_request_that_was_changed_says_so() -> None:
+    changed = replace(REFUND, difference=("amount: 40 -> 35",))
+
+    assert render.text_for(Remind(to=ALICE, approval=changed, code="1")).startswith("Changed: issue_refund: ")
+
+
 @pytest.mark.parametrize(
-    "message", [AskApproval(to=ALICE, approval=VIEW), ShowOutcome(to=ALICE, approval=replace(VIEW, id="apr_2"))]
+    "changes",
+    [
+        {"arguments": {"note": "x" * 500}},
+        {"arguments": None},
+        {"arguments": {"iban": "(hidden here)"}, "hidden": ("iban",)},
+    ],
+    ids=["too long", "never told", "hidden"],
 )
-def test_approvals_are_not_shown_by_text_yet(message: Outbound) -> None:
-    with pytest.raises(WillNeverArrive):
-        render.text_for(message)
+def test_what_is_not_shown_whole_can_only_be_denied(changes: dict[str, Any]) -> None:
+    view = replace(VIEW, **changes)
+
+    assert not render.shows_whole(view)
+    assert "YES" not in asking(view)
+    assert "NO 482913" in asking(view)
+    assert "YES 482913" in asking(replace(view, approve_unseen=True)), "the policy may say otherwise"
+
+
+def test_the_longest_request_is_shown_whole_in_a_reminder_too() -> None:
+    view = replace(VIEW, arguments={"note": "x" * (render.MAX_REQUEST - len("issue_refund: note="))})
+
+    assert render.shows_whole(view)
+    assert "x" * 461 in render.text_for(Remind(to=ALICE, approval=view, code="1"))
+
+
+def test_where_a_denial_needs_a_reason_a_text_offers_none() -> None:
+    text = asking(replace(REFUND, reason_required=True))
+
+    assert "YES 482913" in text
+    assert "NO 482913" not in text
+
+
+@pytest.mark.parametrize("note", ["thanks, amount=1", "thanks=1", '"', " x"])
+def test_an_argument_cannot_pass_for_another_one(note: str) -> None:
+    text = asking(replace(VIEW, arguments={"note": note, "amount": 900}))
+
+    assert f"note={json.dumps(note)}, amount=900\n" in text
+
+
+@settings(deadline=None)
+@given(value=st.text(max_size=600), tool=st.text(min_size=1, max_size=600))
+def test_no_request_is_too_long_or_hides_what_it_says(value: str, tool: str) -> None:
+    text = asking(replace(VIEW, tool=tool, arguments={"note": value}))
+
+    assert len(text) <= render.MAX_CHARS
+    assert not [one for one in text if unicodedata.category(one)[0] == "C" and one != "\n"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "approved", "decided_by": "ana, ben"}, "issue_refund: approved by ana, ben."),
+        ({"state": "denied", "decided_by": "ana", "reason": "for her eyes"}, "issue_refund: denied by ana."),
+        ({"state": "expired", "reason": "nobody decided"}, "issue_refund: not decided: nobody decided."),
+        ({"state": "cancelled", "reason": "a fault"}, "issue_refund: withdrawn."),
+        ({}, "issue_refund: still open."),
+    ],
+)
+def test_what_became_of_it_is_one_short_text(changes: dict[str, Any], said: str) -> None:
+    view = replace(REFUND, **{**changes, "state": ApprovalState(changes.get("state", "pending"))})
+
+    assert render.text_for(ShowOutcome(to=ALICE, approval=view)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "many"),
+    [
+        ("", 1),
+        ("x" * 160, 1),
+        ("x" * 161, 2),
+        ("x" * 306, 2),
+        ("x" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("’" + "x" * 69, 1),
+        ("’" + "x" * 70, 2),
+        ("\U0001f44d" * 35, 1),
+        ("\U0001f44d" * 36, 2),
+        ("a_b\n@ç", 1),
+        ("ç" * 161, 3),
+    ],
+)
+def test_segments_are_counted_as_carriers_do(text: str, many: int) -> None:
+    assert segments.count(text) == many
