@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this part; may be given again")
     parser.add_argument("--database", action="append", choices=SIDES, help="only this database")
-    parser.add_argument("--events", type=_some, default=3000, help="how many under load (3000)")
+    parser.add_argument("--events", type=some, default=3000, help="how many under load (3000)")
     parser.add_argument("--folder", type=Path, default=Path("var"), help="where the SQLite files are made (var)")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes and databases are cleared away
@@ -56,19 +56,19 @@ async def _measure(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
         logging.getLogger(name).setLevel(logging.WARNING)
     found: dict[str, Any] = {"machine": disk.machine(), "fdatasync_ms": [disk.fdatasync_ms(folder)]}
     for side in wanted.database or SIDES:
-        version = "" if side == "sqlite" else _version()
+        version = "" if side == "sqlite" else postgres_version()
         found[side] = {} if version is not None else None
         if version:
             found["machine"]["postgresql"] = version
         for part in (wanted.part or PARTS) if version is not None else ():
-            with _database(side, folder) as url:
+            with database(side, folder) as url:
                 found[side] |= await PARTS[part](Side(side, url, folder), Size(wanted.events))
         found["fdatasync_ms"].append(disk.fdatasync_ms(folder))
     return found
 
 
 @contextlib.contextmanager
-def _database(side: str, folder: Path) -> Iterator[str]:
+def database(side: str, folder: Path) -> Iterator[str]:
     """An empty one, migrated."""
     with contextlib.ExitStack() as stack:
         if side == "sqlite":
@@ -79,7 +79,7 @@ def _database(side: str, folder: Path) -> Iterator[str]:
         yield url
 
 
-def _version() -> str | None:
+def postgres_version() -> str | None:
     try:
         with psycopg.connect(POSTGRES, connect_timeout=3) as connection:
             return str(connection.info.parameter_status("server_version")).split()[0]
@@ -103,7 +103,7 @@ def _page(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _some(word: str) -> int:
+def some(word: str) -> int:
     if (number := int(word)) < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number

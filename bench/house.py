@@ -20,6 +20,7 @@ from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.events import Identity, MediaRef, MessageReceived, Outbound, Proof, Receipt, ThreadRef
+from gateway.live import Live
 from gateway.outbox import Outbox
 from gateway.ports import AgentPlatform, Blob, Door, Finding, Missed, Pace
 from gateway.store import Store, leases
@@ -87,7 +88,8 @@ def _whole(settings: Settings, parts: Parts, platform: AgentPlatform) -> Work:
     delivery = Delivery(store, outbox, channels, now, words, late_after=late_after)
     approvals = Approvals(store, engine, outbox, POLICY, now, words)
     endings = Endings(store, outbox, approvals, now, words)
-    turns = Turns(store, platform, endings, POLICY, now, stopping=stopping, slots=settings.turn_slots)
+    live = Live(store, {}, now)
+    turns = Turns(store, platform, endings, POLICY, now, live, stopping=stopping, slots=settings.turn_slots)
     conversations = Conversations(store, engine, turns, endings, outbox, now, words, stopping=stopping)
     return dataclasses.replace(parts.work, conversations=conversations, delivery=delivery)
 

@@ -1,5 +1,6 @@
 """The results as a table that a person can read."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Numbers = dict[str, float]
@@ -68,6 +69,17 @@ def table(sqlite: Numbers, postgresql: Numbers) -> str:
             lines.append((row.name, *(_cell(row, side) for side in sides), goal, word))
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
     return "\n".join(_line(line, widths) for line in lines)
+
+
+def plain(rows: Sequence[Row], columns: Mapping[str, Numbers]) -> str:
+    """Without goals: a column for each of these, and the rows that any of them has."""
+    lines: list[tuple[str, ...]] = [("", *columns)]
+    for row in rows:
+        if any(row.keys[0] in column for column in columns.values()):
+            lines.append((row.name, *(_cell(row, column) for column in columns.values())))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines = [(name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])) for name, *cells in lines]
+    return "\n".join("  ".join(line) for line in lines)
 
 
 def _cell(row: Row, side: Numbers) -> str:
