@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,6 +28,7 @@ DATABASE_AWAY = (
     TimeoutError,
     OperationalError,
     InterfaceError,
+    InternalError,  # what PostgreSQL tells a line that it gave up: SQLSTATE 25P03, idle in a transaction
     PoolTimeout,
     DatabaseAway,
     sqlite3.OperationalError,  # of a commit, which does not pass through SQLAlchemy: a full disk

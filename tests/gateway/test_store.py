@@ -141,3 +141,36 @@ async def test_a_long_question_sees_what_was_written_before_it(store: Store) -> 
 
     assert await store.survey(question) == ["a"]
     assert await store.read(question) == ["a"]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_waits_is_not_told_of_a_line_that_postgresql_gave_up(store: Store) -> None:
+    """A line that stalls in a transaction is ended by the server with SQLSTATE 25P03, no operational error."""
+    tries = 0
+
+    async def stalls_once(tx: Tx) -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await (await tx.db.connection()).execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
+            await _until_ended(store, await _who_am_i(tx))
+        return await lease("patient")(tx)
+
+    assert await store.write_patiently(stalls_once) == "patient"
+    assert tries == 2
+
+
+async def _who_am_i(tx: Tx) -> int:
+    answer = await (await tx.db.connection()).execute(text("SELECT pg_backend_pid()"))
+    return int(answer.scalar_one())
+
+
+async def _until_ended(store: Store, backend: int) -> None:
+    """Until the server has closed that line."""
+    is_there = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :backend")
+    while await store.read(lambda db: _count(db, is_there, backend)):
+        pass
+
+
+async def _count(db: Any, question: Any, backend: int) -> int:
+    return int((await (await db.connection()).execute(question, {"backend": backend})).scalar_one())
