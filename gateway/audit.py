@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gateway.events import Identity, Receipt
+from gateway.policy import folded
 from gateway.store import Tx, arrivals, turns
 from gateway.store.sql import insert_new
 from gateway.store.tables import ApprovalRow, AuditRow, OutboxRow
@@ -65,7 +66,7 @@ async def finished(tx: Tx, rows: Sequence[ApprovalRow], at: datetime, *, reply: 
 
 
 def _pseudonym(channel: str, account: str, address: str) -> str:
-    return f"{channel}:{_digest(f'{channel}:{account}:{address}')[:16]}"
+    return f"{channel}:{_digest(f'{channel}:{account}:{folded(channel, address)}')[:16]}"
 
 
 def _digest(text: str) -> str:

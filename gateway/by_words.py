@@ -37,14 +37,15 @@ class ByWords:
         """
         if verdicts.read(event.text) is None:
             return False
-        address, since = _address(event), self.clock() - REMEMBERED
+        address, now = _address(event), self.clock()
+        since = now - REMEMBERED
         if await self._checked(db, event) is not None:
             return True
-        if verdicts.is_bare(event.text):
-            return await codes.has_ever(db, address, since)
-        given = [*await codes.open_for(db, address, self.clock()), *await codes.void(db, address, since)]
-        written = verdicts.codes_in(event.text)
-        return any(makes.is_code(code, self.keys, one.approval_id, address, one.n) for one in given for code in written)
+        if verdicts.is_bare(event.text) and await codes.has_ever(db, address, since):
+            return True
+        good, late = await codes.open_for(db, address, now), await codes.late(db, address, now)
+        given = [*good, *late, *await codes.void(db, address, since)]
+        return any(self._whose(code, given) for code in verdicts.codes_in(event.text))
 
     async def take(self, tx: Tx, event: MessageReceived) -> None:
         """Decide by this message, or say why it decided nothing."""
@@ -53,42 +54,59 @@ class ByWords:
             await checks.answered(tx, check.id, self.clock())
             await self._answer(tx, event, self.words.reached)
             return
-        good = await codes.open_for(tx.db, address, self.clock())
-        said = ""
+        now = self.clock()
+        good, late = await codes.open_for(tx.db, address, now), await codes.late(tx.db, address, now)
         if isinstance(read, Decided):
-            void = await codes.void(tx.db, address, self.clock() - REMEMBERED)  # who is late hears who decided
-            said = await self._decide(tx, event, read, [*good, *void], address)
-        await self._answer(tx, event, said or self._unclear(good))
+            void = await codes.void(tx.db, address, now - REMEMBERED)  # who is late hears who decided
+            if one := self._whose(read.code, [*good, *void]):
+                await self._decide(tx, event, read, one)
+                return
+            if one := self._whose(read.code, late):
+                await self._renew(tx, event, one)
+                return
+        await self._answer(tx, event, self.words.verdict_unclear if good or late else self.words.verdict_none)
 
     async def _checked(self, db: AsyncSession, event: MessageReceived) -> CheckRow | None:
         """The test message that this answers."""
         read = verdicts.read(event.text)
         return await checks.waits(db, _address(event), read.code, self.clock()) if isinstance(read, Decided) else None
 
-    async def _decide(
-        self, tx: Tx, event: MessageReceived, read: Decided, given: Sequence[CodeRow], address: str
-    ) -> str:
-        for one in given:
-            if not makes.is_code(read.code, self.keys, one.approval_id, address, one.n):
-                continue
-            decision = await self.approvals.decide_in(
-                tx, one.approval_id, event.sender, read.verdict, via=event.thread.channel, digest=one.digest
-            )
-            return _said(decision)
-        return ""
+    def _whose(self, code: str, given: Sequence[CodeRow]) -> CodeRow | None:
+        return next((one for one in given if makes.is_code(code, self.keys, one.approval_id, one.address, one.n)), None)
 
-    def _unclear(self, good: Sequence[CodeRow]) -> str:
-        return self.words.verdict_unclear if good else self.words.verdict_none
+    async def _decide(self, tx: Tx, event: MessageReceived, read: Decided, one: CodeRow) -> None:
+        via, digest = event.thread.channel, one.digest
+        decision = await self.approvals.decide_in(
+            tx, one.approval_id, event.sender, read.verdict, via=via, digest=digest
+        )
+        await self._answer(tx, event, _said(decision))
+
+    async def _renew(self, tx: Tx, event: MessageReceived, one: CodeRow) -> None:
+        """The request comes once more, with another code: that is the answer. Or why it does not."""
+        decision = await self.approvals.renew_in(
+            tx, one.approval_id, event.sender, via=event.thread.channel, to=event.thread, key=_key("renewed", event)
+        )
+        if decision is None:
+            await self._answer(tx, event, self.words.code_replaced)
+        elif decision.result != "decided":
+            await self._answer(tx, event, _said(decision))
 
     async def _answer(self, tx: Tx, event: MessageReceived, text: str) -> None:
-        key = f"verdict:{event.thread.channel}:{event.message_id}"
-        await self.outbox.add(tx, Say(to=event.thread, text=text), key=key)
+        await self.outbox.add(tx, Say(to=event.thread, text=text), key=_key("verdict", event))
 
 
 def _said(decision: Decision) -> str:
-    """A text is read without the request before one's eyes: it is named."""
+    """A text is read without the request before one's eyes: it is named. No other text tells its outcome."""
     said, asked = sentences.answer(decision), decision.approval
-    return said if asked is None or asked.tool in said else f"{asked.tool}: {said}"
+    if asked is None:
+        return said
+    if decision.result == "decided":
+        return f"{said} {sentences.by_whom(asked)}"
+    return said if asked.tool in said else f"{asked.tool}: {said}"
+
+
+def _key(what: str, event: MessageReceived) -> str:
+    return f"{what}:{event.thread.channel}:{event.message_id}"
 
 
 def _address(event: MessageReceived) -> str:

@@ -55,7 +55,7 @@ def _told(found: CaseRows) -> dict[str, Any]:
         "turn": _some(found.turn, "id", "session_id", "state", "reply_message_id", "error", "started_at", "ended_at"),
         "told": [_message(row) for row in found.messages if row["kind"] != "ask"],
         "audit": trail,
-        "audit_holds": all(row["seal"] != "broken" for row in trail),
+        "audit_holds": all(row["seal"] not in ("broken", "damaged") for row in trail),
     }
 
 
@@ -64,7 +64,11 @@ def _traced(trace: Trace) -> Row:
 
 
 def _standing(trace: Trace) -> str:
-    """Does the row fit its own link? Whether the whole chain holds is for `verify` to say."""
+    """Does the row fit its own link? Whether the whole chain holds is for `verify` to say. `damaged`: nobody can read
+    it any more.
+    """
+    if not trace.readable:
+        return "damaged"
     if trace.n is None:
         return "not sealed yet"
     before = START if trace.n == 1 else trace.before

@@ -8,14 +8,15 @@ from typing import assert_never
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import context, stop
+from gateway.approvals.views import asks_requester_alone
 from gateway.endings import Endings
 from gateway.errors import AgentRefused, GiveUp, LaneLost, TryLater
 from gateway.events import ApprovalExpired, DecisionGiven, Interrupted, MessageReceived, Say, ThreadRef, lane_events
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Engine
 from gateway.retry import pause
-from gateway.store import Store, Tx, arrivals, handoffs, lanes
-from gateway.store.lanes import Ahead, Lane
+from gateway.store import Store, Tx, arrivals, handoffs, lanes, requests
+from gateway.store.lanes import Ahead, Lane, Standing
 from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import ConversationRow, InboxRow
 from gateway.turns import Turns
@@ -125,7 +126,7 @@ class Conversations:
                 return
             await arrivals.mark_held(tx, lane.conversation_id)
             conversation = await lanes.conversation(tx.db, lane.conversation_id)
-            text = self._words.held if standing.pause_id is None else self._words.paused
+            text = self._words.paused if standing.pause_id is not None else await self._held(tx.db, standing)
             key = f"held:{lane.conversation_id}:{standing.held_by}"
             if standing.held_by == "human":
                 since = await handoffs.since(tx.db, lane.conversation_id)
@@ -133,6 +134,11 @@ class Conversations:
             await self._say(tx, conversation, text, key=key)
 
         await self._store.write(deed)
+
+    async def _held(self, db: AsyncSession, standing: Standing) -> str:
+        """Whom a parked turn waits for."""
+        asked = await requests.of_turn(db, standing.parked_turn_id) if standing.parked_turn_id is not None else []
+        return self._words.held_for_requester if asks_requester_alone(asked) else self._words.held
 
     async def _one(self, lane: Lane, row: InboxRow) -> None:
         with context.about(conversation=lane.conversation_id, event=row.id):
@@ -195,7 +201,8 @@ class Conversations:
                 conversation = await lanes.conversation(tx.db, lane.conversation_id)
                 # Once an outage: the time changes only when a turn ends.
                 key = f"late:{conversation.id}:{conversation.last_message_at.isoformat()}"
-                await self._say(tx, conversation, self._words.late, key=key)
+                if conversation.mode != "human":
+                    await self._say(tx, conversation, self._words.late, key=key)
                 await self._outbox.alert(tx, *alarm)
 
         await self._store.write(deed)

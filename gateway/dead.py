@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit
 from gateway.errors import GiveUp
-from gateway.events import MessageReceived, Say, lane_events, outbounds
+from gateway.events import AskSeen, MessageReceived, Say, lane_events, outbounds
 from gateway.store import Tx, arrivals, dead, lanes, requests, sendings
 from gateway.store.tables import InboxRow, OutboxRow
 
@@ -198,5 +198,7 @@ def _words_of_message(payload: str) -> str:
         return f"(it cannot be read) {payload}"
     if isinstance(message, Say):
         return message.text
+    if isinstance(message, AskSeen):
+        return "a test message to a person"
     asked = message.approval
     return f"{asked.tool}: {asked.arguments}\nasked with: {asked.message}"

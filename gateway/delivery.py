@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway import audit, codes, context
+from gateway.approvals.views import hidden_too
 from gateway.errors import KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import AskApproval, Outbound, Receipt, Remind, Say, ShowOutcome, outbounds
 from gateway.outbox import Outbox
+from gateway.policy import Policy
 from gateway.ports import Channel, Clock, Pace
 from gateway.retry import pause
 from gateway.store import Store, Tx, leases, marks, sendings
@@ -59,10 +61,12 @@ class Delivery:
         clock: Clock,
         words: Words,
         *,
+        policy: Policy,
         late_after: timedelta,
         key: str = "",
     ) -> None:
         """`key` makes the codes that are sent."""
+        self._policy = policy
         self._store = store
         self._outbox = outbox
         self._channels = channels
@@ -233,6 +237,8 @@ class Delivery:
         message = outbounds.validate_json(row.payload)
         ref = f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}"
         message = replace(message, ref=ref, queued_at=min(row.created_at, row.about_at or row.created_at))
+        if isinstance(message, AskApproval | Remind | ShowOutcome):
+            message = replace(message, approval=hidden_too(message.approval, self._policy))
         if isinstance(message, AskApproval | Remind) and message.code_n:
             code = codes.code(self._key, message.approval.id, message.code_for, message.code_n)
             message = replace(message, code=code)

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit
-from gateway.approvals.views import arguments_of, terms_of, view_of, whole
+from gateway.approvals.views import in_force, terms_of, to_show, view_of, whole
 from gateway.events import ApprovalView
-from gateway.policy import Policy, stricter
+from gateway.policy import Policy
 from gateway.store import docket, requests, sendings
 from gateway.store.tables import ApprovalRow
 
@@ -80,8 +80,19 @@ async def entries(
     db: AsyncSession, policy: Policy, *, every: bool = False, conversation: int | None = None, limit: int = LIMIT
 ) -> list[Entry]:
     """The open ones, or all; the newest first."""
-    rows = await docket.requests(db, open_only=not every, conversation_id=conversation, limit=limit)
-    return await _entries(db, policy, rows)
+    return await of_rows(db, policy, await page(db, every=every, conversation=conversation, limit=limit))
+
+
+async def page(
+    db: AsyncSession,
+    *,
+    every: bool = False,
+    conversation: int | None = None,
+    after: ApprovalRow | None = None,
+    limit: int = LIMIT,
+) -> list[ApprovalRow]:
+    """The open ones, or all, newest first; those that come after this one."""
+    return await docket.requests(db, open_only=not every, conversation_id=conversation, after=after, limit=limit)
 
 
 async def case(db: AsyncSession, policy: Policy, approval_id: str) -> Case | None:
@@ -89,13 +100,13 @@ async def case(db: AsyncSession, policy: Policy, approval_id: str) -> Case | Non
     row = await requests.get(db, approval_id)
     if row is None:
         return None
-    (entry,) = await _entries(db, policy, [row])
+    (entry,) = await of_rows(db, policy, [row])
     asks = await sendings.shown(db, approval_id)
     seen = await docket.openings(db, approval_id)
     votes = await docket.votes_on(db, approval_id)
     return Case(
         entry=entry,
-        request=await whole(db, row),
+        request=await whole(db, row, policy),
         shown=tuple(Shown(where=_place(one.payload), status=one.status, at=one.sent_at) for one in asks),
         opened=tuple(Opened(who=one.person, digest=one.digest, at=one.at) for one in seen),
         votes=tuple(
@@ -105,6 +116,12 @@ async def case(db: AsyncSession, policy: Policy, approval_id: str) -> Case | Non
     )
 
 
+async def shown(db: AsyncSession, policy: Policy, approval_id: str) -> ApprovalView | None:
+    """As it may go out to a surface. None: there is no such request."""
+    row = await requests.get(db, approval_id)
+    return None if row is None else await to_show(db, row, policy)
+
+
 async def called(db: AsyncSession, start: str) -> Sequence[str]:
     """The ids that begin so: one, none, or two for "several". A whole id is always the one."""
     if await requests.get(db, start) is not None:
@@ -112,13 +129,14 @@ async def called(db: AsyncSession, start: str) -> Sequence[str]:
     return await docket.beginning_with(db, start) if len(start) >= SHORTEST_START else []
 
 
-async def _entries(db: AsyncSession, policy: Policy, rows: Sequence[ApprovalRow]) -> list[Entry]:
+async def of_rows(db: AsyncSession, policy: Policy, rows: Sequence[ApprovalRow]) -> list[Entry]:
+    """As lists have them."""
     votes = await docket.votes_for(db, [row.id for row in rows]) if rows else {}
     return [_entry(row, policy, votes.get(row.id, 0)) for row in rows]
 
 
 def _entry(row: ApprovalRow, policy: Policy, votes: int) -> Entry:
-    who = view_of(row).requester
+    who = view_of(row, policy).requester
     return Entry(
         id=row.id,
         tool=row.tool,
@@ -136,10 +154,8 @@ def _entry(row: ApprovalRow, policy: Policy, votes: int) -> Entry:
 
 
 def _required(row: ApprovalRow, policy: Policy) -> int:
-    then = terms_of(row)
-    if row.state != "pending":
-        return then.required
-    return stricter(then, policy.ruling(row.tool, arguments_of(row)).terms).required
+    terms = in_force(row, policy)[0] if row.state == "pending" else terms_of(row)
+    return terms.required
 
 
 def _place(payload: str) -> str:

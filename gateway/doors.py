@@ -58,6 +58,12 @@ class ApprovalsDoor(Protocol):
         `whole`: with what is hidden elsewhere; that they opened it (`via`) is kept, and counts when they approve.
         """
 
+    async def whole(self, approval_id: str, who: Identity, *, via: str) -> Decision:
+        """The same without keeping anything, for a surface that has yet to show it."""
+
+    async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
+        """It has shown all of it to them, with the arguments of this digest. Twice is once."""
+
     async def decide(
         self,
         approval_id: str,
@@ -79,8 +85,18 @@ class ApprovalsDoor(Protocol):
         """Change the arguments before anybody approves. Validated against the tool's JSON Schema, types as they are."""
 
 
+Seen = Literal["seen", "not_yours", "over"]
+
+
+class ReachingDoor(Protocol):
+    async def seen(self, check: str, who: Identity) -> Seen:
+        """Somebody pressed the button of the test message `check`. Only the person it was for answers it so."""
+
+
 class Door(Protocol):
     @property
     def inbox(self) -> InboxDoor: ...
     @property
     def approvals(self) -> ApprovalsDoor: ...
+    @property
+    def reaching(self) -> ReachingDoor: ...

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from gateway.digests import canonical
 from gateway.events import ApprovalView, AskApproval, Identity, Remind, ShowOutcome, outbounds
+from gateway.policy import folded
 from gateway.store.erasing import NOTHING
 from gateway.store.tables import ApprovalRow
 
@@ -41,13 +42,26 @@ def card(payload: str) -> str:
     return outbounds.dump_json(replace(message, approval=_view(message.approval))).decode()
 
 
+def is_empty(payload: str) -> bool:
+    """Are the words of a message gone?"""
+    if payload == NOTHING:
+        return True
+    try:
+        message = outbounds.validate_json(payload)
+    except ValueError:
+        return False
+    if not isinstance(message, AskApproval | Remind | ShowOutcome):
+        return False
+    return (message.approval.message, message.approval.arguments) == (ERASED, ARGUMENTS)
+
+
 def goes_to(payload: str, channel: str, key: str) -> bool:
     """Whichever of our accounts it goes from."""
     try:
         to = outbounds.validate_json(payload).to
     except ValueError:
         return False
-    return (to.channel, to.key) == (channel, key)
+    return (to.channel, folded(to.channel, to.key)) == (channel, folded(channel, key))
 
 
 def _view_of(row: ApprovalRow) -> ApprovalView:

@@ -161,7 +161,7 @@ class Endings:
         log.error("the event was set aside: %s", why)
 
     async def _give_up(self, tx: Tx, lane: Lane, row: InboxRow, why: str, approval_id: str | None) -> None:
-        conversation = await lanes.conversation(tx.db, lane.conversation_id)
+        conversation = await lanes.lock(tx, lane.conversation_id)
         turn = await self._turn_of(tx, row, approval_id)
         replaces = (turn and turn.live_handle) or ""
         values: dict[str, Any] = {} if turn is None else {"session_id": None}
@@ -182,7 +182,7 @@ class Endings:
         return None if approval is None else await turns.get(tx.db, approval.turn_id)
 
     async def interrupted(self, lane: Lane, row: InboxRow, *, by: str) -> None:
-        """End the turn that runs, without a word: whoever stopped it says what is to be said."""
+        """End the turn that runs, or goes on after a decision, without a word: whoever stopped it has the word."""
         await self._store.write(lambda tx: self._interrupted(tx, lane, row, by))
 
     async def _interrupted(self, tx: Tx, lane: Lane, row: InboxRow, by: str) -> None:
@@ -192,9 +192,11 @@ class Endings:
         turn = await turns.running(tx.db, lane.conversation_id)
         if turn is None:
             return
+        await lanes.hold(tx, lane, parked_turn_id=None)
         # Nobody knows whether it was posted. Counted as posted, a later turn with the same words never takes its reply.
         stopped: dict[str, Any] = {"posted": True, "error": f"stopped by {by}", "ended_at": now}
         await turns.end(tx, turn.id, state="interrupted", **stopped)
+        await self._approvals.abandon(tx, turn.id, "its turn was stopped")
         await arrivals.finish(tx, turn.inbox_id, now, status="interrupted")
         await audit.note(tx, "interrupted", now, conversation_id=lane.conversation_id, who=by, turn=turn.id)
 
@@ -227,6 +229,9 @@ class Endings:
         about_at: datetime | None = None,
         replaces: str = "",
     ) -> None:
+        """Nothing while a person has the conversation: then it is theirs to speak. Operations are told all the same."""
+        if conversation.mode == "human":
+            return
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
         where: dict[str, Any] = {"conversation_id": conversation.id, "about_at": about_at}
         await self._outbox.add(tx, Say(to=to, text=text, replaces=replaces), key=key, **where)

@@ -237,8 +237,9 @@ class AskApproval:
     to: ThreadRef
     approval: ApprovalView
     code_for: str = ""  #: whose code it carries; empty on a surface that decides by buttons
-    code_n: int = 0
+    code_n: int = 0  #: 0: none, for it cannot be decided there
     code: str = ""  #: filled in right before the send, and nowhere kept
+    elsewhere: tuple[str, ...] = ()  #: other surfaces on which whoever has the code may approve it
     ref: str = ""
     queued_at: datetime | None = None
 
@@ -253,6 +254,8 @@ class Remind:
     code_for: str = ""
     code_n: int = 0
     code: str = ""
+    elsewhere: tuple[str, ...] = ()
+    late: bool = False  #: it answers a code that had run out
     receipt: Receipt | None = None
     ref: str = ""
     queued_at: datetime | None = None
@@ -270,7 +273,19 @@ class ShowOutcome:
     queued_at: datetime | None = None
 
 
-Outbound = Say | AskApproval | Remind | ShowOutcome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSeen:
+    """A test message to a person, who answers it: with a button where there are some, else with the code."""
+
+    kind: Literal["check"] = "check"
+    to: ThreadRef
+    check_id: int
+    code: str  #: decides nothing
+    ref: str = ""
+    queued_at: datetime | None = None
+
+
+Outbound = Say | AskApproval | Remind | ShowOutcome | AskSeen
 
 lane_events: TypeAdapter[LaneEvent] = TypeAdapter(Annotated[LaneEvent, Field(discriminator="kind")])
 outbounds: TypeAdapter[Outbound] = TypeAdapter(Annotated[Outbound, Field(discriminator="kind")])

@@ -5,10 +5,11 @@ Sends nothing itself (`delivery.py` does) and knows no channel's looks.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from gateway import audit
+from gateway import audit, emptying
 from gateway.events import Delivery, DeliveryReported, Outbound, Say, ShowOutcome, ThreadRef, outbounds
 from gateway.ports import Channel, Clock, Engine
 from gateway.store import Store, Tx, sendings
@@ -47,10 +48,25 @@ class Outbox:
         changes_id: int | None = None,
         about_at: datetime | None = None,
     ) -> None:
-        """Queue a message in the caller's transaction. The same `key` twice is one message.
+        """Queue a message in the caller's transaction, a long reply as its parts. The same `key` twice is one message.
 
         `about_at`: when what it answers was written; a reply that goes out much later says so.
         """
+        first, *rest = self._parts(message)
+        only_once: dict[str, Any] = {"approval_id": approval_id, "changes_id": changes_id, "about_at": about_at}
+        await self._queue(tx, first, key, conversation_id=conversation_id, **only_once)
+        for number, part in enumerate(rest, 2):
+            await self._queue(tx, part, f"{key}#{number}", conversation_id=conversation_id)
+
+    def _parts(self, message: Outbound) -> list[Outbound]:
+        """As its channel carries it. The first takes the place of what was already shown of it."""
+        channel = self._channels.get(message.to.channel)
+        if channel is None or not isinstance(message, Say):
+            return [message]
+        first, *rest = channel.parts(message.text) or [message.text]
+        return [replace(message, text=first), *(replace(message, text=text, replaces="") for text in rest)]
+
+    async def _queue(self, tx: Tx, message: Outbound, key: str, **where: Any) -> None:
         channel = self._channels.get(message.to.channel)
         lane = channel.lane(message.to) if channel else f"{message.to.channel}:{message.to.key}"
         new = await sendings.add(
@@ -60,12 +76,9 @@ class Outbox:
             lane=lane,
             kind=message.kind,
             payload=storable(outbounds.dump_json(message).decode()),
-            conversation_id=conversation_id,
-            approval_id=approval_id,
-            changes_id=changes_id,
             rank=LAST if isinstance(message, ShowOutcome) else FIRST,
-            about_at=about_at,
             created_at=self._clock(),
+            **where,
         )
         if new is not None:
             await self._engine.wake_lane(tx, lane)
@@ -110,12 +123,23 @@ class Outbox:
 
     async def _report(self, tx: Tx, channel: str, provider_id: str, status: str, error: str | None) -> bool:
         """False: we know no such message."""
-        if await sendings.by_receipt(tx.db, channel, provider_id) is None:
+        row = await sendings.held(tx, channel, provider_id)
+        if row is None:
             return False
-        row = await sendings.report(tx, channel, provider_id, status, error)
+        if sendings.is_news(row, status):
+            await self._note(tx, row, status, error)
         await sendings.forget_early(tx, channel, provider_id)
-        if row is not None and status == "failed":
-            await self.undelivered(tx, row, f"the carrier gave up: {error}")
-        elif row is not None and status == "delivered":
-            await audit.reported(tx, row, "delivered", self._clock())
         return True
+
+    async def _note(self, tx: Tx, row: OutboxRow, status: str, error: str | None) -> None:
+        if status == "failed" and emptying.is_empty(row.payload):
+            # Erased or purged since: there is nothing that a person could send again.
+            await sendings.report(tx, row.id, "dropped", None)
+            await audit.reported(tx, row, "undelivered", self._clock())
+            log.info("message %s on %s was not delivered; its words are gone: %s", row.id, row.channel, error)
+            return
+        await sendings.report(tx, row.id, status, error)
+        if status == "failed":
+            await self.undelivered(tx, row, f"the carrier gave up: {error}")
+        elif status == "delivered":
+            await audit.reported(tx, row, "delivered", self._clock())

@@ -95,6 +95,9 @@ class Channel(Protocol):
     def shows_whole(self, approval: ApprovalView) -> bool:
         """Can it be shown here with nothing cut off? Else nobody approves here without opening the whole. Pure."""
 
+    def parts(self, text: str) -> Sequence[str]:
+        """A reply in the messages that carry it here, in order; mostly one. Of a part it is that part. Pure."""
+
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         """Its HTTP endpoints: verify, translate, hand to the door, answer the platform."""
 

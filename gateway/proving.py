@@ -8,6 +8,7 @@ from gateway.store import Store, seals
 from gateway.verifying import Break, Chain, Head, Link, moved
 
 PAGE = 2000
+BEFORE_ALL = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ async def _links(store: Store) -> AsyncIterator[Link]:
     async def page_after(n: int) -> list[Link]:
         return await store.survey(lambda db: seals.links(db, n, PAGE))
 
-    page = await page_after(0)
+    page = await page_after(-BEFORE_ALL)  # what stands before the first place is seen too
     while page:
         for link in page:
             yield link

@@ -5,7 +5,7 @@ The rows stay, as after an erase. Nothing is set: nothing is touched. Asks no ag
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,14 +14,14 @@ from gateway import audit, emptying
 from gateway.policy import Retention
 from gateway.ports import Clock
 from gateway.store import Store, Tx, erasing, marks, retention
-from gateway.store.retention import Window
+from gateway.store.retention import Age, Window
 
 WINDOW = 500  # rows looked at in one question, and at most emptied in one transaction
 WINDOWS = 8  # in one sweep, while there is nothing to empty; of batches there is one
 EMPTIED = f'"message":"{emptying.ERASED}"'  # in the view of a request whose words are gone
 
-Look = Callable[[AsyncSession, int, datetime, int], Awaitable[Window]]
-Empty = Callable[[Tx, Sequence[int], datetime], Awaitable[int]]
+Look = Callable[[AsyncSession, int, Age, int], Awaitable[Window]]
+Empty = Callable[[Tx, Sequence[int], Age], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Retaining:
     async def _begin(self) -> bool:
         today = self._clock().date()
         last = await self._store.read(lambda db: marks.at(db, marks.PURGED))
-        if last is not None and last.date() >= today:
+        if last is not None and last.date() == today:  # a later one is of a clock that was wrong
             self._done = today
             return False
         self._left, self._after = list(self._books), 0
@@ -74,17 +74,18 @@ class Retaining:
     async def _step(self) -> bool:
         """Look at the next rows. True when some were emptied."""
         book = self._left[0]
-        before = self._clock() - book.kept
-        window = await self._store.survey(lambda db: book.look(db, self._after, before, self._window))
-        emptied = await self._store.write(lambda tx: self._batch(tx, book, window.ids, before)) if window.ids else 0
+        now = self._clock()
+        age = Age(now - book.kept, now)
+        window = await self._store.survey(lambda db: book.look(db, self._after, age, self._window))
+        emptied = await self._store.write(lambda tx: self._batch(tx, book, window.ids, age)) if window.ids else 0
         if window.last is None:
             self._left, self._after = self._left[1:], 0
         else:
             self._after = window.last
         return emptied > 0
 
-    async def _batch(self, tx: Tx, book: Book, ids: Sequence[int], before: datetime) -> int:
-        emptied = await book.empty(tx, ids, before)
+    async def _batch(self, tx: Tx, book: Book, ids: Sequence[int], age: Age) -> int:
+        emptied = await book.empty(tx, ids, age)
         if emptied:
             facts: dict[str, Any] = {book.counts: emptied}
             await audit.note(tx, "purged", self._clock(), who="retention", **facts)
@@ -104,13 +105,13 @@ def _books(kept: Retention) -> list[Book]:
     return books
 
 
-async def _empty_requests(tx: Tx, turn_ids: Sequence[int], before: datetime) -> int:
+async def _empty_requests(tx: Tx, turn_ids: Sequence[int], age: Age) -> int:
     emptied = {"view": EMPTIED, "arguments": emptying.NO_ARGUMENTS}
-    rows = await retention.finished_requests(tx, turn_ids, before, **emptied)
+    rows = await retention.finished_requests(tx, turn_ids, age, **emptied)
     for row in rows:
         await erasing.empty_approval(tx, row.id, **emptying.request(row))
         for card in await retention.cards_of(tx.db, row.id):
             await erasing.empty_card(tx, card.id, emptying.card(card.payload))
     if rows:
-        await erasing.empty_decisions(tx, [row.id for row in rows], emptying.NO_ARGUMENTS, before)
+        await erasing.empty_decisions(tx, [row.id for row in rows], emptying.NO_ARGUMENTS, age.before)
     return len(rows)

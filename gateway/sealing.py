@@ -30,7 +30,7 @@ class Sealing:
     async def seal(self) -> None:
         """Seal what is new. Where much is (the rows of before an upgrade), some thousand a call."""
         now = self._clock()
-        if self._everything_at is None or now >= self._everything_at:
+        if self._everything_at is None or not self._everything_at - EVERYTHING_EVERY <= now < self._everything_at:
             self._after, self._everything_at = 0, now + EVERYTHING_EVERY
         for _ in range(BATCHES):
             last = await self._batch()
@@ -42,19 +42,34 @@ class Sealing:
     async def _batch(self) -> int | None:
         """The id of the last row that was sealed; None: there was nothing to do."""
         first = await self._store.survey(lambda db: seals.first_open(db, self._after))
-        if first is None:
+        return None if first is None else await self._store.write(lambda tx: self._seal(tx, first - 1))
+
+    async def _seal(self, tx: Tx, after: int) -> int | None:
+        sealed = await seals.seal(tx, after, BATCH)
+        if sealed is None:
             return None
-        return await self._store.write(lambda tx: seals.seal(tx, first - 1, BATCH))
+        if sealed.unreadable:
+            named = ", ".join(map(str, sealed.unreadable))
+            text = f"audit row {named} cannot be read, so somebody or something changed it: see `gateway audit verify`"
+            await self._outbox.alert(tx, "audit-damaged", text)
+        return sealed.last
 
     async def post_head(self) -> None:
-        """Tell operations what the day before ended with, if the chain has grown: nobody can shorten it unseen then."""
+        """Once a day, if the chain has grown, tell operations what it ends with: nobody can shorten it unseen then."""
         if self._heads and await self._store.read(self._is_due):
             await self._store.write(self._post)
 
     async def _is_due(self, db: AsyncSession) -> bool:
-        posted = await seals.last_posted(db)
-        since = posted.at if posted else await seals.began(db)
-        return since is not None and since.date() < self._clock().date()
+        """Not on the first day. Times are compared with today alone: a clock that was once ahead stops nothing."""
+        head = await seals.head(db)
+        if head is None or await seals.is_posted(db, head.n):
+            return False
+        today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
+        tomorrow = today + timedelta(days=1)
+        began = await seals.began(db)
+        if began is not None and today <= began < tomorrow:
+            return False
+        return not await seals.posted_between(db, today, tomorrow)
 
     async def _post(self, tx: Tx) -> None:
         head = await seals.head(tx.db)

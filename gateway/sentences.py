@@ -6,11 +6,17 @@ Nothing about a request to somebody who may not decide it.
 from datetime import UTC, datetime
 
 from gateway.events import ApprovalState, ApprovalView
+from gateway.policy import REQUESTER
 from gateway.ports import Decision
 
 NOT_YOURS = "This request is not yours to decide. Nothing was changed."
 
 
+SEEN = {
+    "seen": "Thank you. Your click reached us; it decided nothing.",
+    "not_yours": "This test is for somebody else. Nothing was changed.",
+    "over": "This test is over. Nothing was changed.",
+}
 FIXED = {
     "unknown": "This request is not known here (any more). Nothing was changed.",
     "unsure": "Whether this request is yours to decide could not be looked up. Nothing was changed; try again.",
@@ -66,6 +72,12 @@ def outcome(asked: ApprovalView) -> str:
             return f"Withdrawn{when}. {asked.reason}".strip()
         case ApprovalState.PENDING:
             return "Waiting for a decision."
+
+
+def by_whom(asked: ApprovalView) -> str:
+    """Who decided and when, to one of those who did."""
+    who = "you" if asked.decided_by == REQUESTER else asked.decided_by
+    return f"By {who}{f', {time(asked.decided_at)}' if asked.decided_at else ''}."
 
 
 def time(at: datetime) -> str:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 class Words:
     asked: str = "I need a colleague's approval for that. I have asked, and I will get back to you here."
     held: str = "I am still waiting for a colleague's decision. I have your message and will answer it right after."
+    held_for_requester: str = (
+        "I am still waiting for a yes or no to what I asked here. I have your message and will answer it right after."
+    )
     paused: str = "Our assistant is paused at the moment. I have your message, and you will get an answer here."
     capped: str = "You have reached the number of messages I can answer in a day. Please write again tomorrow."
     late_reply: str = "(This answers your message of {when}. Sorry for the delay.)"
@@ -21,4 +24,5 @@ class Words:
     with_a_person: str = "A colleague is looking after this conversation. I have passed your message on."
     verdict_unclear: str = "That decided nothing. To decide, reply YES or NO and one code, such as YES 123456."
     verdict_none: str = "That decided nothing: no request of yours is open."
+    code_replaced: str = "That code ran out and decided nothing. Please use the newer one that I sent you."
     reached: str = "Thank you. Your answer reached us; it decided nothing."

@@ -6,11 +6,14 @@ from typing import Any
 
 from gateway import audit, context
 from gateway.approvals.deadlines import Deadlines
-from gateway.approvals.deciding import MAX_REASON, Ballot, Deciding
+from gateway.approvals.deciding import MAX_REASON, Deciding
 from gateway.approvals.opening import Asker, Opening
+from gateway.approvals.seeing import Ballot, Seeing
 from gateway.approvals.settling import Settling
 from gateway.approvals.showing import Showing
-from gateway.events import ApprovalAsked, Identity, Verdict
+from gateway.approvals.successors import Successors
+from gateway.approvals.texted import Texted
+from gateway.events import ApprovalAsked, Identity, ThreadRef, Verdict
 from gateway.outbox import Outbox
 from gateway.people import Membership, People
 from gateway.policy import Policy
@@ -41,11 +44,14 @@ class Approvals:
         self._store = store
         self._people = people or People(policy, {}, clock)
         by_code = [name for name, channel in channels.items() if channel.by_code]
-        self._showing = showing = Showing(outbox, policy, clock, by_code=by_code, key=key)
+        self._seeing = Seeing(policy, clock)
+        texted = Texted(self._seeing, policy, clock, key=key)
+        self._showing = showing = Showing(outbox, policy, texted, by_code=by_code)
         self._settling = Settling(engine, showing, clock)
         self._opening = Opening(outbox, self._settling, showing, policy, clock, words)
-        self._deadlines = Deadlines(store, outbox, self._opening, self._settling, showing, clock, words)
-        self._deciding = Deciding(self._settling, showing, self._deadlines, policy, clock, channels)
+        successors = Successors(self._opening, self._settling, showing, policy, clock)
+        self._deadlines = Deadlines(store, outbox, self._opening, successors, self._settling, showing, clock, words)
+        self._deciding = Deciding(self._seeing, self._settling, showing, self._deadlines, policy, clock, channels)
 
     # --- the agent's side ----------------------------------------------------------------------------------
 
@@ -80,11 +86,29 @@ class Approvals:
     # --- people's side -------------------------------------------------------------------------------------
 
     async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
-        """What `who` may see of it. `whole`: all of it; that they opened it is kept, and counts when they approve."""
+        """What `who` may see of it. `whole`: all of it, and that they opened it is kept: the answer shows it."""
+        if not whole:
+            ballot = await self._ballot(approval_id, who, via)
+            return await self._store.read(lambda db: self._seeing.read(db, approval_id, ballot))
+        decision = await self.whole(approval_id, who, via=via)
+        if decision.approval is not None:
+            await self.opened(approval_id, who, via=via, digest=decision.approval.digest)
+        return decision
+
+    async def whole(self, approval_id: str, who: Identity, *, via: str) -> Decision:
+        """All of it, for a surface that has yet to show it: whether it did, `opened` says."""
         ballot = await self._ballot(approval_id, who, via)
-        if whole:
-            return await self._store.write_patiently(lambda tx: self._deciding.open_whole(tx, approval_id, ballot))
-        return await self._store.read(lambda db: self._deciding.read(db, approval_id, ballot))
+        return await self._store.read(lambda db: self._seeing.whole(db, approval_id, ballot))
+
+    async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
+        """`who` had all of it before their eyes, with the arguments of this digest: it counts when they approve."""
+        ballot = await self._ballot(approval_id, who, via, digest)
+        await self._store.write_patiently(lambda tx: self._seeing.opened(tx, approval_id, ballot))
+
+    async def theirs(self, rows: Sequence[ApprovalRow], who: Identity) -> list[ApprovalRow]:
+        """Those of these requests that `who` may see."""
+        ballot = Ballot(who=who, via="", membership=await self._people.membership(who, self._seeing.groups(rows)))
+        return [row for row in rows if self._seeing.voter(row, ballot) is not None]
 
     async def decide(
         self,
@@ -113,6 +137,16 @@ class Approvals:
         ballot = Ballot(who=who, via=via, digest=digest, membership=Membership())
         return await self._deciding.decide(tx, approval_id, ballot, verdict, reason="")
 
+    async def renew_in(
+        self, tx: Tx, approval_id: str, who: Identity, *, via: str, to: ThreadRef, key: str
+    ) -> Decision | None:
+        """A code of theirs ran out: they are sent another one, with what is asked; `decided` means that it is so.
+
+        None: one that is good is out already. Anything else is the answer, as to a decision.
+        """
+        ballot = Ballot(who=who, via=via, membership=Membership())
+        return await self._deciding.renew(tx, approval_id, ballot, to, key=key)
+
     async def edit(
         self, approval_id: str, who: Identity, arguments: dict[str, Any], *, via: str, digest: str
     ) -> Decision:
@@ -135,8 +169,8 @@ class Approvals:
     async def _ballot(self, approval_id: str, who: Identity, via: str, digest: str = "") -> Ballot:
         """Groups are looked up before the transaction: it must not wait for a network."""
         row = await self._store.read(lambda db: requests.get(db, approval_id))
-        membership = Membership() if row is None else await self._people.membership(who, self._deciding.approvers(row))
-        return Ballot(who=who, via=via, digest=digest, membership=membership)
+        groups = self._seeing.groups([] if row is None else [row])
+        return Ballot(who=who, via=via, digest=digest, membership=await self._people.membership(who, groups))
 
     # --- time's side ---------------------------------------------------------------------------------------
 

@@ -4,17 +4,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from gateway import audit
+from gateway import audit, grace
 from gateway.approvals.opening import Opening
 from gateway.approvals.settling import Settling
 from gateway.approvals.showing import Showing
+from gateway.approvals.successors import Successors
 from gateway.approvals.views import about, terms_of
 from gateway.events import Say, ThreadRef
 from gateway.outbox import Outbox
 from gateway.policy.hours import read as quiet_hours
 from gateway.policy.rules import LONGEST_WAIT
 from gateway.ports import Clock
-from gateway.store import Store, Tx, handoffs, lanes, requests, timers
+from gateway.store import Store, Tx, handoffs, lanes, pauses, requests, timers
 from gateway.store.tables import ApprovalRow
 from gateway.words import Words
 
@@ -27,6 +28,7 @@ class Deadlines:
         store: Store,
         outbox: Outbox,
         opening: Opening,
+        successors: Successors,
         settling: Settling,
         showing: Showing,
         clock: Clock,
@@ -35,6 +37,7 @@ class Deadlines:
         self._store = store
         self._outbox = outbox
         self._opening = opening
+        self._successors = successors
         self._settling = settling
         self._showing = showing
         self._clock = clock
@@ -42,8 +45,16 @@ class Deadlines:
 
     async def ring(self, tx: Tx, kind: str, approval_id: str) -> bool:
         """A timer of a request is due. False: it is set anew, and not done. Nothing happens to a settled request."""
+        # Before the request is read: the end of a pause changes both at once.
+        paused = await pauses.approving(tx.db)
         row = await self._settling.locked(tx, approval_id)
         if row is None or row.state != "pending":
+            return True
+        if kind == "expiry" and (paused or row.expires_at > self._clock()):
+            await timers.set_again(tx, kind, row.id, self._clock() + grace.LEAST if paused else row.expires_at)
+            return False
+        if kind == grace.EXTENDED:
+            await self._showing.show(tx, row, stage=f"{kind}:{row.expires_at.isoformat()}")
             return True
         if kind == "escalate":
             await self.escalate(tx, row, "time")
@@ -109,11 +120,12 @@ class Deadlines:
     async def _hand_over(self, tx: Tx, row: ApprovalRow) -> None:
         """A person takes the conversation; the agent is told so, and what it still says goes to operations."""
         await self.expire(tx, row, self._words.taken_over)
-        await handoffs.begin(tx, row.conversation_id, self._clock())
+        begun = await handoffs.begin(tx, row.conversation_id, self._clock())
         conversation = await lanes.conversation(tx.db, row.conversation_id)
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
         say = Say(to=to, text=self._words.handed_over)
-        await self._outbox.add(tx, say, key=f"handoff:{row.id}", conversation_id=conversation.id)
+        if begun:  # else a person has it already, and speaks for themselves
+            await self._outbox.add(tx, say, key=f"handoff:{row.id}", conversation_id=conversation.id)
         await audit.note(tx, "handed over", self._clock(), **about(row))
         text = (
             f"nobody decided {row.tool}, so conversation {conversation.id} waits for a person. What the customer "
@@ -129,11 +141,13 @@ class Deadlines:
     # --- nobody there --------------------------------------------------------------------------------------
 
     async def look_around(self) -> None:
-        """For the sweep: what reaches nobody ends, what missed somebody escalates, what waited is shown."""
+        """For the sweep: who cannot be reached, or may decide no more, has others beside them; what waited is shown."""
         for approval_id in await self._store.read(requests.partly_unreachable):
             await self._one(approval_id, self._missed)
         for approval_id in await self._store.read(requests.unreachable):
             await self._one(approval_id, self._unreachable)
+        for approval_id in await self._store.read(self._successors.wanted):
+            await self._one(approval_id, self._successors.ask)
         for approval_id in await self._store.survey(self._opening.with_room):
             await self._one(approval_id, self._reveal)
 

@@ -3,21 +3,29 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
-
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit
 from gateway.approvals import edits
 from gateway.approvals.deadlines import Deadlines
+from gateway.approvals.seeing import Ballot, Seeing, Voter
 from gateway.approvals.settling import Settling
 from gateway.approvals.showing import Showing
-from gateway.approvals.views import about, arguments_of, first_arguments, sendable, terms_of, under, view_of, whole
+from gateway.approvals.texted import approvable
+from gateway.approvals.views import (
+    about,
+    arguments_of,
+    first_arguments,
+    in_force,
+    masked,
+    terms_of,
+    to_show,
+    under,
+    view_of,
+)
 from gateway.digests import canonical, digest_of
-from gateway.events import Identity, Verdict
-from gateway.people import Membership
-from gateway.policy import REQUESTER, Policy, Ruling, Terms, stricter
+from gateway.events import Identity, ThreadRef, Verdict
+from gateway.policy import Policy, Ruling, Terms, stricter
 from gateway.ports import Channel, Clock, Decision, Result
 from gateway.store import Tx, pauses, requests, votes
 from gateway.store.columns import storable
@@ -29,27 +37,10 @@ MAX_REASON = 2_000
 SHORTEST_DIGEST = 8  # of one that names the arguments somebody saw; it is no secret
 
 
-@dataclass(frozen=True, slots=True)
-class Voter:
-    """`name`: the person, or bare identity, as which they vote. `counts`: False where their word is none of several."""
-
-    name: str
-    counts: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """What somebody wants to do with a request, and from where."""
-
-    who: Identity
-    via: str
-    digest: str = ""
-    membership: Membership = field(default_factory=Membership)
-
-
 class Deciding:
     def __init__(
         self,
+        seeing: Seeing,
         settling: Settling,
         showing: Showing,
         deadlines: Deadlines,
@@ -57,6 +48,7 @@ class Deciding:
         clock: Clock,
         channels: Mapping[str, Channel],
     ) -> None:
+        self._seeing = seeing
         self._settling = settling
         self._showing = showing
         self._deadlines = deadlines
@@ -66,48 +58,47 @@ class Deciding:
 
     # --- each in the caller's transaction ------------------------------------------------------------------
 
-    async def read(self, db: AsyncSession, approval_id: str, ballot: Ballot) -> Decision:
-        """What somebody may see of it on a surface. Changes nothing."""
-        decision, _ = await self._may(db, await requests.get(db, approval_id), ballot)
-        if decision.approval is None:
-            return decision
-        seen = replace(sendable(decision.approval), input_schema=decision.approval.input_schema)
-        return replace(decision, approval=seen)
-
-    async def open_whole(self, tx: Tx, approval_id: str, ballot: Ballot) -> Decision:
-        """All of it; that they had it before their eyes is kept."""
-        row, now = await requests.get(tx.db, approval_id), self._clock()
-        decision, voter = await self._may(tx.db, row, ballot)
-        if row is not None and voter is not None and row.state == "pending" and row.arguments is not None:
-            await votes.keep_opening(tx, row.id, voter.name, row.digest, now)
-            facts: dict[str, Any] = {"via": ballot.via, "digest": row.digest}
-            await audit.note(tx, "opened whole", now, **about(row), who=audit.pseudonym(ballot.who), **facts)
-        return decision
-
     async def decide(self, tx: Tx, approval_id: str, ballot: Ballot, verdict: Verdict, *, reason: str) -> Decision:
         found = await self._open(tx, approval_id, ballot)
         if isinstance(found, Decision):
             return found
         row, voter = found
-        terms, ruling = self._terms(row)
+        terms, ruling = in_force(row, self._policy)
         refusal = await self._refusal(tx, row, voter, ballot, terms, ruling, verdict, reason)
         if refusal is not None:
             facts: dict[str, Any] = {"via": ballot.via, "why": refusal}
             await audit.note(tx, "refused", self._clock(), **about(row), who=audit.pseudonym(ballot.who), **facts)
-            return Decision(result=refusal, approval=await whole(tx.db, row))
+            return Decision(result=refusal, approval=await to_show(tx.db, row, self._policy))
         return await self._vote(tx, row, voter, ballot, terms, verdict, reason)
+
+    async def renew(self, tx: Tx, approval_id: str, ballot: Ballot, to: ThreadRef, *, key: str) -> Decision | None:
+        """Their code ran out: they are sent another one at `to`. None: one that is good is out already.
+
+        `decided` means here what it means in `read`; anything else is the answer, as to a decision.
+        """
+        found = await self._open(tx, approval_id, ballot)
+        if isinstance(found, Decision):
+            return found
+        row, _ = found
+        if not approvable(row, self._policy, ballot.via):
+            return Decision(result="elsewhere", approval=await to_show(tx.db, row, self._policy))
+        if not await self._showing.renew(tx, row, to, f"{ballot.via}:{ballot.who.address}", key=key):
+            return None
+        facts: dict[str, Any] = {"via": ballot.via}
+        await audit.note(tx, "code renewed", self._clock(), **about(row), who=audit.pseudonym(ballot.who), **facts)
+        return Decision(result="decided", approval=await to_show(tx.db, row, self._policy))
 
     async def edit(self, tx: Tx, approval_id: str, ballot: Ballot, arguments: dict[str, Any]) -> Decision:
         found = await self._open(tx, approval_id, ballot)
         if isinstance(found, Decision):
             return found
         row, voter = found
-        view, (terms, _) = await whole(tx.db, row), self._terms(row)
+        view, (terms, _) = await to_show(tx.db, row, self._policy), in_force(row, self._policy)
         if terms.edit == "forbid" or not view.can_edit or ballot.via not in terms.surfaces:
             return Decision(result="forbidden", approval=view)
         if not _names(ballot.digest, row.digest):
             return Decision(result="changed", approval=view)
-        schema = view.input_schema or {}
+        schema = view_of(row, self._policy).input_schema or {}
         fixed = edits.fixed(arguments_of(row) or {}, schema)
         problems = edits.problems(edits.free(arguments, fixed), schema)
         arguments = {**arguments, **fixed}
@@ -133,6 +124,8 @@ class Deciding:
         )
         kept: dict[str, Any] = {"digest_before": row.digest, "digest_after": digest, "via": ballot.via}
         await votes.keep_edit(tx, approval_id=row.id, person=voter.name, before=before, after=after, at=now, **kept)
+        if await votes.has_opened(tx.db, row.id, voter.name, row.digest):  # and the rest is what they wrote themselves
+            await votes.keep_opening(tx, row.id, voter.name, digest, now)
         await audit.note(tx, "edited", now, **about(row), who=audit.pseudonym(ballot.who), **kept)
         row = await self._settling.fresh(tx, row.id)
         number = len(await votes.edits(tx.db, row.id))
@@ -140,61 +133,28 @@ class Deciding:
         await self._showing.recode(tx, row, stage=f"edited:{number}")
         if not row.waits_unseen:
             await self._showing.ask(tx, row, [one for one in terms.ask if one not in before_them])
-        return Decision(result="edited", approval=await whole(tx.db, row))
+        return Decision(result="edited", approval=await to_show(tx.db, row, self._policy))
 
     # --- may they? -----------------------------------------------------------------------------------------
 
     async def _open(self, tx: Tx, approval_id: str, ballot: Ballot) -> Decision | tuple[ApprovalRow, Voter]:
         """The request under its lock, still open and theirs to decide; else the answer."""
+        # Before the request is read: the end of a pause changes both at once.
+        paused = await pauses.approving(tx.db)
         row, now = await self._settling.locked(tx, approval_id), self._clock()
-        decision, voter = await self._may(tx.db, row, ballot)
+        decision, voter = await self._seeing.may(tx.db, row, ballot)
         if row is None or voter is None:
             where = {} if row is None else about(row)
-            facts: dict[str, Any] = {"via": ballot.via, "why": decision.result}
+            facts: dict[str, Any] = {"via": ballot.via, "why": "unknown" if row is None else decision.result}
             await audit.note(tx, "refused", now, **where, who=audit.pseudonym(ballot.who), **facts)
             return decision
         if row.state != "pending":
             return decision
-        if row.expires_at <= now and (row.held_at is not None or terms_of(row).on_unanswered != "hold"):
+        if row.expires_at <= now and not paused and (row.held_at is not None or terms_of(row).on_unanswered != "hold"):
             await self._deadlines.ring(tx, "expiry", row.id)
             row = await self._settling.fresh(tx, row.id)
-            return Decision(result="already", approval=await whole(tx.db, row))
+            return Decision(result="already", approval=await to_show(tx.db, row, self._policy))
         return row, voter
-
-    async def _may(self, db: AsyncSession, row: ApprovalRow | None, ballot: Ballot) -> tuple[Decision, Voter | None]:
-        """What this person may do now, by today's policy."""
-        if row is None:
-            return Decision(result="unknown"), None
-        voter = self._voter(row, ballot)
-        if voter is None:
-            return Decision(result="not_allowed" if ballot.membership.sure else "unsure"), None
-        return Decision(result="decided" if row.state == "pending" else "already", approval=await whole(db, row)), voter
-
-    def _voter(self, row: ApprovalRow, ballot: Ballot) -> Voter | None:
-        terms, _ = self._terms(row)
-        approvers = self._policy.may_decide(terms, escalated=row.escalated_at is not None)
-        name = self._policy.named(approvers, ballot.who, ballot.membership.groups)
-        if not self._same_person(view_of(row).requester, ballot.who):
-            return None if name is None else Voter(name)
-        if name is not None and terms.self_approval:
-            return Voter(name)
-        if REQUESTER in approvers:
-            return Voter(self._policy.person(ballot.who) or REQUESTER, counts=terms.required == 1)
-        return None
-
-    def _same_person(self, requester: Identity, who: Identity) -> bool:
-        known = self._policy.person(requester)
-        same = (requester.channel, requester.address) == (who.channel, who.address)
-        return same or (known is not None and known == self._policy.person(who))
-
-    def approvers(self, row: ApprovalRow) -> tuple[str, ...]:
-        """By today's policy."""
-        return self._policy.may_decide(self._terms(row)[0], escalated=row.escalated_at is not None)
-
-    def _terms(self, row: ApprovalRow) -> tuple[Terms, Ruling]:
-        """The stricter of then and now."""
-        ruling = self._policy.ruling(row.tool, arguments_of(row))
-        return stricter(terms_of(row), ruling.terms), ruling
 
     async def _refusal(
         self,
@@ -228,9 +188,14 @@ class Deciding:
         return "unseen"
 
     def _saw_whole(self, row: ApprovalRow, ballot: Ballot) -> bool:
-        """Could the surface show all of it? Elsewhere, whoever names the digest has read what it covers."""
-        channel = self._channels.get(ballot.via)
-        return bool(ballot.digest) if channel is None else channel.shows_whole(sendable(view_of(row)))
+        """Could the surface show all of it? Elsewhere, whoever names all of the digest has read what it covers.
+
+        Its beginning stands also on a card that cuts or hides something, and all of it beside what is hidden.
+        """
+        view = view_of(row, self._policy)
+        if (channel := self._channels.get(ballot.via)) is not None:
+            return channel.shows_whole(masked(view))
+        return ballot.digest == row.digest and masked(view) == view
 
     # --- the vote ------------------------------------------------------------------------------------------
 
@@ -248,7 +213,7 @@ class Deciding:
             await audit.note(tx, "voted", now, **about(row), who=audit.pseudonym(who), **facts)
         if verdict is Verdict.DENY:
             return await self._end(tx, row, "denied", [voter.name], ballot, reason)
-        approvers, given = self.approvers(row), await votes.approving(tx.db, row.id, row.digest)
+        approvers, given = self._seeing.approvers(row), await votes.approving(tx.db, row.id, row.digest)
         approving = [one for one in given if self._counts(one, voter, approvers)]
         # One address is one person, also when it was named by a group at one time and by itself at another.
         names = list(dict.fromkeys({one.identity: one.person for one in approving}.values()))
@@ -256,7 +221,7 @@ class Deciding:
             return await self._end(tx, row, "approved", names, ballot, reason)
         if new:
             await self._showing.show(tx, row, stage=f"vote:{len(names)}:{row.digest[:16]}")
-        return Decision(result="voted", approval=await whole(tx.db, row))
+        return Decision(result="voted", approval=await to_show(tx.db, row, self._policy))
 
     def _counts(self, vote: VoteRow, voter: Voter, approvers: tuple[str, ...]) -> bool:
         """Who voted earlier must be named by today's file; who is in a group was looked up when they voted."""
@@ -270,7 +235,8 @@ class Deciding:
         self, tx: Tx, row: ApprovalRow, state: str, names: list[str], ballot: Ballot, reason: str
     ) -> Decision:
         by = ", ".join(names)
-        settled = await self._settling.settle(tx, row, state=state, by=by, via=ballot.via, reason=reason)
+        told = f"{ballot.via}:{ballot.who.address}"
+        settled = await self._settling.settle(tx, row, state=state, by=by, via=ballot.via, reason=reason, told=told)
         assert settled is not None  # the conversation's lock was ours when we saw it pending
         facts: dict[str, Any] = {
             "state": state,
@@ -280,7 +246,7 @@ class Deciding:
         }
         facts |= {"proof": ballot.who.proof.value, "reason": _digest(reason), "votes": len(names)}
         await audit.note(tx, "decided", self._clock(), **about(row), who=audit.pseudonym(ballot.who), **facts)
-        return Decision(result="decided", approval=await whole(tx.db, settled))
+        return Decision(result="decided", approval=await to_show(tx.db, settled, self._policy))
 
 
 def _digest(text: str) -> str:

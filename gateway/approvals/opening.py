@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from gateway import audit
 from gateway.approvals.settling import Settling
 from gateway.approvals.showing import Showing
-from gateway.approvals.views import stored, terms_of
+from gateway.approvals.views import about, stored, terms_of
 from gateway.digests import canonical, digest_of
 from gateway.events import ApprovalAsked, ApprovalView, Identity
 from gateway.outbox import Outbox
@@ -61,6 +61,8 @@ class Opening:
 
         One that nobody may decide, or that is shown nowhere, ends at once: it does not wait for its deadline.
         """
+        # Before any alert: two that take these rows in different orders would wait for each other.
+        await self._in_turn(tx)
         if self._policy.text:
             await votes.keep_policy(tx, self._policy.version, self._policy.text, self._clock())
         told, unseen = False, []
@@ -71,7 +73,7 @@ class Opening:
                 continue
             if ruling.says == "ask" and ruling.terms.ask and self._policy_names_somebody(ruling.terms):
                 told |= any(place != REQUESTER for place in ruling.terms.ask)
-                if not await self.reveal(tx, row):
+                if not await self._show(tx, row):
                     unseen.append(row)
             else:
                 await self._without_asking(tx, row, ruling)
@@ -84,8 +86,15 @@ class Opening:
 
     async def reveal(self, tx: Tx, row: ApprovalRow) -> bool:
         """Show it, unless too many stand before somebody's eyes already: then it waits, and False."""
+        await self._in_turn(tx)
+        return await self._show(tx, row)
+
+    async def _in_turn(self, tx: Tx) -> None:
+        """Those who count what is shown do so one after the other: this row orders them."""
+        await marks.put(tx, marks.SHOWN, self._clock())
+
+    async def _show(self, tx: Tx, row: ApprovalRow) -> bool:
         now, terms = self._clock(), terms_of(row)
-        await marks.put(tx, marks.SHOWN, now)  # the row that orders those who count
         if _too_many(await requests.open_and_shown(tx.db), row):
             await requests.change(tx, row.id, seen=row.digest, waits_unseen=True)
             return False
@@ -123,17 +132,20 @@ class Opening:
         """The policy itself decides, or it names nobody who could."""
         where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.id}
         if ruling.says == "ask":
-            missing = "approvers" if ruling.terms.ask else "ask"
-            text = f"`{missing}` is empty for {row.tool}: nobody can approve"
-            await self._outbox.alert(tx, f"nobody:{row.tool}", text)
-            await audit.note(tx, "expired", self._clock(), **where, why="nobody")
-            await self._settling.settle(tx, row, state="expired", by="", via="gateway", reason=self._words.unreachable)
+            await self.nobody(tx, row, ruling.terms)
             return
         facts: dict[str, Any] = {"verdict": ruling.says, "condition": ruling.by, "digest": row.digest}
         await audit.note(tx, "decided", self._clock(), **where, who=BY_POLICY, via=BY_POLICY, **facts)
         state = "approved" if ruling.says == "approve" else "denied"
         reason = "" if ruling.says == "approve" else f"the policy forbids it: {ruling.by}"
         await self._settling.settle(tx, row, state=state, by=BY_POLICY, via=BY_POLICY, reason=reason)
+
+    async def nobody(self, tx: Tx, row: ApprovalRow, terms: Terms) -> None:
+        """End it: there is nobody who could decide, or nowhere to ask them."""
+        missing = "approvers" if terms.ask else "ask"
+        await self._outbox.alert(tx, f"nobody:{row.tool}", f"`{missing}` is empty for {row.tool}: nobody can approve")
+        await audit.note(tx, "expired", self._clock(), **about(row), why="nobody")
+        await self._settling.settle(tx, row, state="expired", by="", via="gateway", reason=self._words.unreachable)
 
     async def _write(
         self, tx: Tx, asked: ApprovalAsked, conversation: ConversationRow, asker: Asker

@@ -32,9 +32,12 @@ class Settling:
         return row
 
     async def settle(
-        self, tx: Tx, row: ApprovalRow, *, state: str, by: str, via: str, reason: str
+        self, tx: Tx, row: ApprovalRow, *, state: str, by: str, via: str, reason: str, told: str = ""
     ) -> ApprovalRow | None:
-        """Leave `pending`, and wake the lane. None: somebody else was first; then nothing was done."""
+        """Leave `pending`, and wake the lane. None: somebody else was first; then nothing was done.
+
+        `told`: the address of the decider, who hears the outcome as the answer.
+        """
         now = self._clock()
         if not await requests.settle(tx, row.id, state=state, at=now, by=by, via=via, reason=reason):
             return None
@@ -44,7 +47,7 @@ class Settling:
         payload, key = lane_events.dump_json(event).decode(), f"settled:{row.id}"
         kept: dict[str, Any] = {"kind": event.kind, "event_key": key, "payload": payload, "now": now, "control": True}
         await arrivals.append(tx, row.conversation_id, **kept)
-        await self._showing.show(tx, row, stage="settled")
+        await self._showing.show(tx, row, stage="settled", told=told)
         await self._engine.wake(tx, row.conversation_id, control=True)
         return row
 

@@ -3,68 +3,72 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
-from gateway import codes as makes
-from gateway.approvals.views import about, sendable, whole
+from gateway.approvals.texted import Texted
+from gateway.approvals.views import about, to_show
 from gateway.events import ApprovalView, AskApproval, Remind, Say, ShowOutcome, ThreadRef
 from gateway.outbox import Outbox
 from gateway.policy import REQUESTER, Policy
-from gateway.ports import Clock
-from gateway.store import Tx, codes, lanes, sendings
+from gateway.store import Tx, lanes, sendings
 from gateway.store.erasing import NOTHING
 from gateway.store.tables import ApprovalRow, OutboxRow
 
-CODE_LIVES = timedelta(minutes=30)
-
 
 class Showing:
-    def __init__(
-        self, outbox: Outbox, policy: Policy, clock: Clock, *, by_code: Collection[str] = (), key: str = ""
-    ) -> None:
-        """`by_code`: channels without buttons; `key` makes their codes."""
+    def __init__(self, outbox: Outbox, policy: Policy, texted: Texted, *, by_code: Collection[str] = ()) -> None:
+        """`by_code`: channels without buttons."""
         self._outbox = outbox
         self._policy = policy
-        self._clock = clock
+        self._texted = texted
         self._by_code = frozenset(by_code)
-        self._key = key
 
     async def ask(self, tx: Tx, row: ApprovalRow, places: Sequence[str]) -> None:
         """Show it at these places. Twice is once."""
-        view = sendable(await whole(tx.db, row))
+        view = await to_show(tx.db, row, self._policy)
         for written in places:
             to, address = await self._where(tx, row, written, view)
-            n = await self._code(tx, row, address) if address else 0
-            out = AskApproval(to=to, approval=view, code_for=address, code_n=n)
+            out = AskApproval(to=to, approval=view, **await self._way(tx, row, address))
             await self._outbox.add(tx, out, key=f"ask:{row.id}:{written}", **about(row))
 
     async def remind(self, tx: Tx, row: ApprovalRow, which: str) -> None:
         """Draw attention to every showing; a texted code is made anew."""
-        view = sendable(await whole(tx.db, row))
+        view = await to_show(tx.db, row, self._policy)
         for shown in await self._shown(tx, row):
-            to, address = _destination(shown), _code_for(shown)
-            n = await self._code(tx, row, address) if address else 0
-            out = Remind(to=to, approval=view, code_for=address, code_n=n)
+            out = Remind(to=_destination(shown), approval=view, **await self._way(tx, row, _code_for(shown)))
             await self._outbox.add(tx, out, key=f"{which}:{shown.id}", changes_id=shown.id, **about(row))
 
-    async def show(self, tx: Tx, row: ApprovalRow, *, stage: str, waiting: str = "") -> None:
-        """Change every surface that shows the request, or take it back where it has not gone out yet."""
-        view = replace(sendable(await whole(tx.db, row)), waiting=waiting)
+    async def show(self, tx: Tx, row: ApprovalRow, *, stage: str, waiting: str = "", told: str = "") -> None:
+        """Change every surface that shows the request, or take it back where it has not gone out yet.
+
+        `told`: an address that hears the outcome already, as the answer to their own text.
+        """
+        view = replace(await to_show(tx.db, row, self._policy), waiting=waiting)
         for shown in await self._shown(tx, row, takes_back=row.state != "pending"):
             if shown.channel in self._by_code and stage != "settled":
                 continue  # a text cannot be changed: another one tells the outcome, once
+            if told and _code_for(shown) == told:
+                continue
             out = ShowOutcome(to=_destination(shown), approval=view)
             await self._outbox.add(tx, out, key=f"outcome:{shown.id}:{stage}", changes_id=shown.id, **about(row))
 
     async def recode(self, tx: Tx, row: ApprovalRow, *, stage: str) -> None:
         """The arguments are others: who decides by code gets the request anew, for the old code is void."""
-        view = sendable(await whole(tx.db, row))
+        view = await to_show(tx.db, row, self._policy)
         for shown in await self._shown(tx, row):
             if address := _code_for(shown):
-                n = await self._code(tx, row, address)
-                out = Remind(to=_destination(shown), approval=view, code_for=address, code_n=n)
+                out = Remind(to=_destination(shown), approval=view, **await self._way(tx, row, address))
                 await self._outbox.add(tx, out, key=f"{stage}:{shown.id}", changes_id=shown.id, **about(row))
+
+    async def renew(self, tx: Tx, row: ApprovalRow, to: ThreadRef, address: str, *, key: str) -> bool:
+        """Their code ran out: the request once more, with another. False: one that is good is out already."""
+        if await self._texted.has_good(tx, row, address):
+            return False
+        view = await to_show(tx.db, row, self._policy)
+        first = next((one.id for one in await self._shown(tx, row) if _code_for(one) == address), None)
+        out = Remind(to=to, approval=view, late=True, **await self._way(tx, row, address))
+        await self._outbox.add(tx, out, key=key, changes_id=first, **about(row))
+        return True
 
     async def say_more_wait(
         self, tx: Tx, first: ApprovalRow, places: Sequence[str], *, behind: str, number: int | None
@@ -107,18 +111,8 @@ class Showing:
             address = f"{to.channel}:{to.key}"
         return to, address if to.channel in self._by_code else ""
 
-    async def _code(self, tx: Tx, row: ApprovalRow, address: str) -> int:
-        """Give the address its next code: one that no other open request of theirs has."""
-        now = self._clock()
-        others = {
-            makes.code(self._key, one.approval_id, address, one.n) for one in await codes.open_for(tx.db, address, now)
-        }
-        n = await codes.last(tx.db, row.id, address) + 1
-        while makes.code(self._key, row.id, address, n) in others:
-            n += 1
-        until = min(now + CODE_LIVES, row.expires_at)
-        await codes.give(tx, row.id, address, n, digest=row.digest, expires_at=until)
-        return n
+    async def _way(self, tx: Tx, row: ApprovalRow, address: str) -> dict[str, Any]:
+        return await self._texted.way(tx, row, address) if address else {}
 
 
 def _destination(shown: OutboxRow) -> ThreadRef:

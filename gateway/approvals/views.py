@@ -1,7 +1,7 @@
 """A request as surfaces see it, made from its rows. Changes nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.digests import canonical
 from gateway.events import ApprovalState, ApprovalView
-from gateway.policy import Terms
+from gateway.policy import REQUESTER, Policy, Ruling, Terms, stricter
 from gateway.store import votes
 from gateway.store.evidence import EditRow
 from gateway.store.tables import ApprovalRow
@@ -32,11 +32,17 @@ def under(row: ApprovalRow, terms: Terms) -> str:
     return stored(view)
 
 
-def view_of(row: ApprovalRow) -> ApprovalView:
+def in_force(row: ApprovalRow, policy: Policy) -> tuple[Terms, Ruling]:
+    """The stricter of then and now; and what today's policy says of it."""
+    ruling = policy.ruling(row.tool, arguments_of(row))
+    return stricter(terms_of(row), ruling.terms), ruling
+
+
+def view_of(row: ApprovalRow, policy: Policy) -> ApprovalView:
     """The whole request as it stands now, without its votes and its difference."""
-    terms = terms_of(row)
+    terms, _ = in_force(row, policy)
     return replace(
-        _views.validate_json(row.view),
+        _asked_for(row, terms),
         arguments=arguments_of(row),
         digest=row.digest,
         expires_at=row.expires_at,
@@ -57,12 +63,45 @@ def view_of(row: ApprovalRow) -> ApprovalView:
     )
 
 
-async def whole(db: AsyncSession, row: ApprovalRow) -> ApprovalView:
+def _asked_for(row: ApprovalRow, terms: Terms) -> ApprovalView:
+    """What is stored of it. While it is open, whose word it needs is as it would be decided now."""
+    view = _views.validate_json(row.view)
+    if row.state != "pending":
+        return view
+    return replace(view, required=terms.required, approvers=terms.approvers, reason_required=terms.reason == "required")
+
+
+async def whole(db: AsyncSession, row: ApprovalRow, policy: Policy) -> ApprovalView:
     """With whose approvals count, and what was changed since the agent asked."""
-    edits = await votes.edits(db, row.id)
-    changes = difference(_before(edits, row), arguments_of(row) or {}) if edits else ()
-    names = tuple(vote.person for vote in await votes.approving(db, row.id, row.digest) if vote.counts)
-    return replace(view_of(row), votes=names, difference=changes)
+    view = view_of(row, policy)
+    changes = difference(await first_arguments(db, row), view.arguments or {})
+    return replace(view, votes=await _votes(db, row), difference=changes)
+
+
+async def to_show(db: AsyncSession, row: ApprovalRow, policy: Policy) -> ApprovalView:
+    """The same as it may go out to a surface: no hidden value is in it, nor what only an editor needs."""
+    view = for_surfaces(view_of(row, policy), await first_arguments(db, row))
+    return replace(view, votes=await _votes(db, row))
+
+
+def for_surfaces(view: ApprovalView, first: dict[str, Any]) -> ApprovalView:
+    """Hidden values are left out before anything is written of them. `first`: with which the agent asked. Pure."""
+    changes = difference(first, view.arguments or {}, view.hidden)
+    return replace(masked(view), difference=changes, input_schema=None)
+
+
+def hidden_too(view: ApprovalView, policy: Policy) -> ApprovalView:
+    """What was written under an earlier policy and goes out now: without the values that today's hides as well. Pure.
+
+    The lines of a difference are not taken apart again: then none of them goes out.
+    """
+    today = policy.ruling(view.tool, view.arguments).terms.redact
+    more = [name for name in today if name not in view.hidden and name in (view.arguments or {})]
+    return replace(masked(replace(view, hidden=(*view.hidden, *more))), difference=()) if more else view
+
+
+async def _votes(db: AsyncSession, row: ApprovalRow) -> tuple[str, ...]:
+    return tuple(vote.person for vote in await votes.approving(db, row.id, row.digest) if vote.counts)
 
 
 async def first_arguments(db: AsyncSession, row: ApprovalRow) -> dict[str, Any]:
@@ -75,21 +114,21 @@ def _before(edits: Sequence[EditRow], row: ApprovalRow) -> dict[str, Any]:
     return found
 
 
-def sendable(view: ApprovalView) -> ApprovalView:
-    """What may go out to a surface: without the hidden values, and without what only an editor needs."""
-    hidden = set(view.hidden)
-    if view.arguments is not None and hidden:
-        shown = {name: HIDDEN if name in hidden else value for name, value in view.arguments.items()}
-        lines = tuple(line for line in view.difference if line.partition(":")[0] not in hidden)
-        view = replace(view, arguments=shown, difference=lines)
-    return replace(view, input_schema=None)
+def masked(view: ApprovalView) -> ApprovalView:
+    """Without the values of what is hidden."""
+    if view.arguments is None:
+        return view
+    shown = {name: HIDDEN if name in view.hidden else value for name, value in view.arguments.items()}
+    return replace(view, arguments=shown)
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
-    """A line for each argument that is another, `amount: 40 -> 35`."""
+def difference(before: dict[str, Any], after: dict[str, Any], hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """A line for each argument that is another, `amount: 40 -> 35`. Of a hidden one it says no more than that."""
     names = dict.fromkeys((*before, *after))
     return tuple(
-        f"{name}: {_written(before, name)} -> {_written(after, name)}"
+        f"{name}: changed (hidden here)"
+        if name in hidden
+        else f"{name}: {_written(before, name)} -> {_written(after, name)}"
         for name in names
         if canonical(before.get(name)) != canonical(after.get(name)) or (name in before) != (name in after)
     )
@@ -109,6 +148,13 @@ def terms_of(row: ApprovalRow) -> Terms:
         return Terms.model_validate_json(row.terms)
     view = _views.validate_json(row.view)
     return Terms(required=view.required, reason="required" if view.reason_required else "optional")
+
+
+def asks_requester_alone(rows: Sequence[ApprovalRow]) -> bool:
+    """Of those that are open, or else of all: nobody but the customer was asked."""
+    asked = [row for row in rows if row.state == "pending"] or rows
+    places = [(*terms_of(row).ask, *(terms_of(row).escalate_to if row.escalated_at else ())) for row in asked]
+    return bool(places) and all(place == REQUESTER for each in places for place in each)
 
 
 def about(row: ApprovalRow) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from gateway.policy.file import Policy, Retention, Route, read
 from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
 from gateway.policy.rules import Rule, Ruling, Terms, stricter
-from gateway.policy.words import CHANNELS, duration, place, same_address
+from gateway.policy.words import CHANNELS, duration, folded, place, same_address
 
 __all__ = [
     "CHANNELS",
@@ -18,6 +18,7 @@ __all__ = [
     "Ruling",
     "Terms",
     "duration",
+    "folded",
     "place",
     "read",
     "same_address",

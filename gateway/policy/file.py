@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 from gateway.events import Identity, MessageReceived, ThreadRef
 from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
 from gateway.policy.rules import Rule, Ruling, Terms
-from gateway.policy.words import Duration, Words, place, same_address, shown_somewhere
+from gateway.policy.words import Duration, Words, misformed, place, same_address, shown_somewhere
 
 
 class Route(Words):
@@ -122,7 +122,7 @@ class Policy(Words):
             channel, _, address = written.partition(":")
             if address in self.people and not getattr(self.people[address], channel, ""):
                 raise ValueError(f'"{written}": people.{address} has no `{channel}`; add it, or name another place')
-            if channel == "sms" and address not in self.people and not address.rpartition("/")[2].startswith("+"):
+            if channel == "sms" and address not in self.people and misformed("sms", address.rpartition("/")[2]):
                 raise ValueError(f'"{written}": "{address}" is neither among [people.*] nor a number like +15550001111')
         return self
 

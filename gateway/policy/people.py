@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationInfo, field_validator
+
 from gateway.events import Identity
-from gateway.policy.words import CHANNELS, Words, same_address
+from gateway.policy.words import CHANNELS, Words, misformed, same_address
 
 REQUESTER = "requester"
 GROUP = "slack:group:"
@@ -16,6 +18,13 @@ class Person(Words):
     slack: str = ""
     email: str = ""
     sms: str = ""
+
+    @field_validator("slack", "email", "sms")
+    @classmethod
+    def can_be_had(cls, address: str, word: ValidationInfo) -> str:
+        if address and (why := misformed(str(word.field_name), address)):
+            raise ValueError(f'"{address}": {why}')
+        return address
 
     def has(self, who: Identity) -> bool:
         return same_address(who, who.channel, getattr(self, who.channel, ""))
@@ -40,4 +49,15 @@ def known_form(approver: str) -> str:
         raise ValueError(f'"{approver}" is no identity; write it as slack:U0123, sms:+1555... or email:a@b.example')
     if channel == "sms" and not address.startswith("+"):
         raise ValueError(f'"{approver}" is no number like sms:+15550001111; a person is written by the name alone')
+    return approver
+
+
+def can_decide(approver: str) -> str:
+    """A form in which somebody can be known one day. Raises `ValueError`.
+
+    For the file alone: the terms that a request keeps are older than this, and must be read whatever they say.
+    """
+    channel, colon, address = approver.partition(":")
+    if colon and (why := misformed(channel, address)):
+        raise ValueError(f'"{approver}" can never decide: {why}; a person of [people.*] is written by the name alone')
     return approver

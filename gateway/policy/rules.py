@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gateway.policy import conditions, hours
-from gateway.policy.people import GROUP, REQUESTER, known_form
+from gateway.policy.people import GROUP, REQUESTER, can_decide, known_form
 from gateway.policy.words import Duration, Words, shown_somewhere
 
 LONGEST_WAIT = timedelta(days=7)
@@ -113,6 +113,11 @@ class When(Words):
         conditions.check(text)
         return text
 
+    @field_validator("approvers")
+    @classmethod
+    def approvers_can_decide(cls, approvers: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return approvers and tuple(can_decide(known_form(one)) for one in approvers)
+
     def changes(self) -> dict[str, Any]:
         return {word: value for word in CHANGEABLE if (value := getattr(self, word)) is not None}
 
@@ -121,6 +126,11 @@ class Rule(Terms):
     """One table: its terms, and the conditions under which they are others. The first that holds is taken."""
 
     when: tuple[When, ...] = ()
+
+    @field_validator("approvers")
+    @classmethod
+    def approvers_can_decide(cls, approvers: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(can_decide, approvers))
 
     @model_validator(mode="after")
     def conditions_make_sense(self) -> "Rule":

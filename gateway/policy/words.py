@@ -10,6 +10,13 @@ from gateway.events import Identity, ThreadRef
 
 CHANNELS = ("slack", "sms", "email", "web", "console")
 SHOWN_ON = ("slack", "sms")  # where a request, a reminder or an alert can be sent today
+TEAM = r"([TE][A-Z0-9]{2,}/)?"
+FORMS = {
+    "slack": (TEAM + "[UW][A-Z0-9]{2,}", "a Slack member id, such as U0123ABCD or T0TEAM/U0123ABCD"),
+    "sms": (r"\+[1-9][0-9]{6,14}", "a number with its country, such as +15550002222"),
+    "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address, such as ana@acme.example"),
+}
+GROUPS = (TEAM + "S[A-Z0-9]{2,}", "the id of a Slack user group, such as S0123ABCD")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -41,6 +48,12 @@ def written(time: timedelta) -> str:
 Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(written, return_type=str, when_used="json")]
 
 
+def misformed(channel: str, address: str) -> str:
+    """Why nobody can have this address there; empty: somebody may."""
+    form, meant = GROUPS if address.startswith("group:") else FORMS.get(channel, (".*", ""))
+    return "" if re.fullmatch(form, address.removeprefix("group:")) else f"it is not {meant}"
+
+
 def same_address(who: Identity, channel: str, address: str) -> bool:
     """Does a written address mean this identity? Slack's may carry its team (`T0TEAM/U0ANA`); a bare id will do."""
     if not address or channel != who.channel:
@@ -48,7 +61,12 @@ def same_address(who: Identity, channel: str, address: str) -> bool:
     account, slash, bare = address.rpartition("/")
     if slash:
         return account == who.account and bare == who.address
-    return address.casefold() == who.address.casefold() if channel == "email" else address == who.address
+    return folded(channel, address) == folded(channel, who.address)
+
+
+def folded(channel: str, address: str) -> str:
+    """An address as it is compared: a mail address is the same in capitals."""
+    return address.casefold() if channel == "email" else address
 
 
 def place(written: str) -> ThreadRef:

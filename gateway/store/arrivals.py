@@ -154,6 +154,16 @@ async def finish(tx: Tx, inbox_id: int, now: datetime, *, status: str = "done", 
     await changed(tx.db, _FINISH, of=inbox_id, status=status, handled_at=now, error=error)
 
 
+async def recall_decisions(tx: Tx, conversation_id: int, now: datetime) -> None:
+    """What was settled and is on its way to the agent goes there no more."""
+    on_their_way = (
+        col(InboxRow.conversation_id) == conversation_id,
+        among(InboxRow.status, "new"),
+        col(InboxRow.kind).in_(("decision", "expired")),
+    )
+    await changed(tx.db, update(table(InboxRow)).where(*on_their_way).values(status="interrupted", handled_at=now))
+
+
 async def try_later(tx: Tx, row: InboxRow, *, now: datetime, not_before: datetime, error: str, fault: bool) -> None:
     values: dict[str, Any] = {"attempts": row.attempts + 1, "not_before": not_before, "error": error}
     values |= {"faults": row.faults + fault, "failing_since": row.failing_since or now}

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.store.evidence import EditRow, OpeningRow
-from gateway.store.seals import SealRow
+from gateway.store.seals import DAMAGE, SealRow, is_damage
 from gateway.store.sql import table
 from gateway.store.tables import ApprovalRow, AuditRow, ConversationRow, InboxRow, OutboxRow, TurnRow, VoteRow
 
@@ -21,9 +21,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """An audit row, its seal (None: not sealed yet) and the hash of the link before."""
+    """An audit row, its seal (None: not sealed yet) and the hash of the link before. `readable`: else its id is all."""
 
     row: Row
+    readable: bool
     n: int | None
     hash: str | None
     before: str | None
@@ -102,12 +103,20 @@ async def _messages(db: AsyncSession, approval_id: str, turn_id: int) -> list[Ro
 async def _trail(db: AsyncSession, approval_id: str) -> list[Trace]:
     seal, before = table(SealRow).alias("seal"), table(SealRow).alias("before")
     joined = _audit.outerjoin(seal, seal.c.audit_id == _audit.c.id).outerjoin(before, before.c.n == seal.c.n - 1)
-    links = (seal.c.n.label("seal_n"), seal.c.hash.label("seal_hash"), before.c.hash.label("seal_before"))
-    question = select(*_audit.columns, *links).select_from(joined)
-    found = await _all(db, question.where(_audit.c.approval_id == approval_id).order_by(_audit.c.id))
-    return [
-        Trace(n=row.pop("seal_n"), hash=row.pop("seal_hash"), before=row.pop("seal_before"), row=row) for row in found
-    ]
+    question = select(_audit.c.id, seal.c.n, seal.c.hash, before.c.hash).select_from(joined)
+    mine = question.where(_audit.c.approval_id == approval_id).order_by(_audit.c.id)
+    found = [tuple(one) for one in await (await db.connection()).execute(mine)]
+    return [await _trace(db, *one) for one in found]
+
+
+async def _trace(db: AsyncSession, id: int, n: int | None, hash: str | None, before: str | None) -> Trace:
+    """Each row is read by itself: one that nobody can read any more keeps no other from being shown."""
+    try:
+        return Trace(await _one(db, AuditRow, id), True, n, hash, before)
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        return Trace({column.name: None for column in _audit.columns} | {"id": id}, False, n, hash, before)
 
 
 async def _all(db: AsyncSession, question: Select[Any]) -> list[Row]:

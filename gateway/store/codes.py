@@ -34,14 +34,30 @@ async def open_for(db: AsyncSession, address: str, now: datetime) -> list[CodeRo
     return list((await db.exec(question)).all())
 
 
-async def void(db: AsyncSession, address: str, since: datetime) -> list[CodeRow]:
-    """Codes that were good after `since`, of requests that are settled or whose arguments are others now."""
+async def late(db: AsyncSession, address: str, now: datetime) -> list[CodeRow]:
+    """Codes that ran out, of requests that are open, with the arguments as they stand."""
     question = (
         select(CodeRow)
         .join(ApprovalRow, col(ApprovalRow.id) == col(CodeRow.approval_id))
         .where(
             col(CodeRow.address) == address,
-            col(CodeRow.expires_at) > since,
+            col(CodeRow.expires_at) <= now,
+            among(ApprovalRow.state, "pending"),
+            col(ApprovalRow.digest) == col(CodeRow.digest),
+        )
+        .order_by(col(CodeRow.id).desc())
+    )
+    return list((await db.exec(question.limit(100))).all())
+
+
+async def void(db: AsyncSession, address: str, since: datetime) -> list[CodeRow]:
+    """Codes of requests that are settled or whose arguments are others now: those good, or settled, after `since`."""
+    question = (
+        select(CodeRow)
+        .join(ApprovalRow, col(ApprovalRow.id) == col(CodeRow.approval_id))
+        .where(
+            col(CodeRow.address) == address,
+            or_(col(CodeRow.expires_at) > since, col(ApprovalRow.decided_at) > since),
             or_(col(ApprovalRow.state) != "pending", col(ApprovalRow.digest) != col(CodeRow.digest)),
         )
         .order_by(col(CodeRow.id).desc())

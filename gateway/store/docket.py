@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,15 +12,23 @@ from gateway.store.tables import ApprovalRow, VoteRow
 
 
 async def requests(
-    db: AsyncSession, *, open_only: bool, conversation_id: int | None = None, limit: int
+    db: AsyncSession,
+    *,
+    open_only: bool,
+    conversation_id: int | None = None,
+    after: ApprovalRow | None = None,
+    limit: int,
 ) -> list[ApprovalRow]:
-    """The newest, newest first."""
+    """The newest, newest first; those that come after this one."""
     question = select(ApprovalRow)
     if open_only:
         question = question.where(among(ApprovalRow.state, "pending"))
     if conversation_id is not None:
         question = question.where(col(ApprovalRow.conversation_id) == conversation_id)
-    newest = question.order_by(col(ApprovalRow.created_at).desc(), col(ApprovalRow.id)).limit(limit)
+    when, key = col(ApprovalRow.created_at), col(ApprovalRow.id)
+    if after is not None:
+        question = question.where(or_(when < after.created_at, and_(when == after.created_at, key > after.id)))
+    newest = question.order_by(when.desc(), key).limit(limit)
     return list((await db.exec(newest)).all())
 
 

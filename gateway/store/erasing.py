@@ -5,6 +5,7 @@ No row of a conversation is deleted, so that keys, counts and the audit stay who
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,7 +40,7 @@ def hashed(key: str) -> str:
 
 
 async def naming(db: AsyncSession, address: str) -> list[InboxRow]:
-    """What people wrote whose payload names this address; the caller looks whose it is. Reads the whole inbox."""
+    """What people wrote whose payload may name this address; the caller looks whose it is. Reads the whole inbox."""
     question = select(InboxRow).where(among(InboxRow.kind, *WRITTEN), _says(InboxRow, "address", address))
     return list((await db.exec(question.order_by(col(InboxRow.id)))).all())
 
@@ -64,8 +65,16 @@ async def with_nobody(db: AsyncSession, key: str) -> tuple[list[InboxRow], list[
 
 
 def _says(model: Any, name: str, value: str) -> Any:
-    written = f'"{name}":{json.dumps(value, ensure_ascii=False)}'
-    return col(model.payload).contains(written, autoescape=True)
+    return _holds(col(model.payload), f'"{name}":{json.dumps(value, ensure_ascii=False)}')
+
+
+def _holds(column: Any, text: str) -> Any:
+    """In capitals or not, on both databases. Too much rather than too little: only of letters in ASCII do both know the
+    other case.
+    """
+    text.encode()  # half a character is nobody's: refused here as the database would
+    escaped = re.sub(r"([/%_])", r"/\1", text)
+    return func.lower(column).like(f"%{re.sub('[^ -~]+', '%', escaped).lower()}%", escape="/")
 
 
 async def sizes(db: AsyncSession, conversation_id: int) -> tuple[int, int, int, int]:
@@ -176,11 +185,12 @@ async def _empty_events(tx: Tx, mine: Any, ended: Any) -> None:
 async def _hash_keys(tx: Tx, mine: Any, personal: str) -> None:
     keys = ("event_key", "message_key")
     inbox = table(InboxRow)
-    named = or_(*(inbox.c[key].contains(personal, autoescape=True) for key in keys))
+    named, folded = or_(*(_holds(inbox.c[key], personal) for key in keys)), personal.casefold()
     question = select(InboxRow.id, InboxRow.event_key, InboxRow.message_key).where(mine, named)
     for inbox_id, *found in (await tx.db.exec(question)).all():
-        values = {name: hashed(key) for name, key in zip(keys, found, strict=True) if key and personal in key}
-        await changed(tx.db, update(inbox).where(inbox.c.id == inbox_id).values(**values))
+        values = {name: hashed(key) for name, key in zip(keys, found, strict=True) if key and folded in key.casefold()}
+        if values:
+            await changed(tx.db, update(inbox).where(inbox.c.id == inbox_id).values(**values))
 
 
 async def empty_turns(tx: Tx, conversation_id: int, now: datetime) -> None:
@@ -211,7 +221,8 @@ async def empty_decisions(tx: Tx, approval_ids: Sequence[str], arguments: str, n
 
 async def forget_checks(tx: Tx, channel: str, address: str) -> None:
     """The test messages to an address."""
-    await changed(tx.db, delete(table(CheckRow)).where(col(CheckRow.address) == f"{channel}:{address}"))
+    theirs = func.lower(col(CheckRow.address)) == f"{channel}:{address}".lower()
+    await changed(tx.db, delete(table(CheckRow)).where(theirs))
 
 
 async def close(tx: Tx, conversation_id: int) -> None:

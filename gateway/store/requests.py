@@ -75,6 +75,25 @@ async def open_and_shown(db: AsyncSession) -> list[ApprovalRow]:
     return list((await db.exec(select(ApprovalRow).where(*where))).all())
 
 
+async def shown_under_another(db: AsyncSession, version: str) -> list[str]:
+    """Open requests before approvers' eyes that were opened by another text of the policy."""
+    where = (among(ApprovalRow.state, "pending"), ~col(ApprovalRow.waits_unseen))
+    question = select(ApprovalRow.id).where(*where, col(ApprovalRow.policy_version) != version)
+    return list((await db.exec(question)).all())
+
+
+async def pending(db: AsyncSession) -> list[ApprovalRow]:
+    """Oldest first."""
+    question = select(ApprovalRow).where(among(ApprovalRow.state, "pending"))
+    return list((await db.exec(question.order_by(col(ApprovalRow.created_at), col(ApprovalRow.id)))).all())
+
+
+async def prolong(tx: Tx, approval_id: str, until: datetime) -> bool:
+    """Another deadline. False: it is settled."""
+    still = (col(ApprovalRow.id) == approval_id, among(ApprovalRow.state, "pending"))
+    return await changed(tx.db, update(table(ApprovalRow)).where(*still).values(expires_at=until)) == 1
+
+
 async def waiting(db: AsyncSession, *, limit: int = 1000) -> list[ApprovalRow]:
     """Open requests that nobody was shown yet, for too many were, oldest first."""
     where = (among(ApprovalRow.state, "pending"), col(ApprovalRow.waits_unseen))

@@ -32,35 +32,48 @@ class Window:
     ids: Sequence[int] = ()
 
 
-async def inbox(db: AsyncSession, after: int, before: datetime, limit: int) -> Window:
-    return await _window(db, InboxRow, InboxRow.received_at, _read(), after, before, limit)
+@dataclass(frozen=True, slots=True)
+class Age:
+    """`before`: what is older is to go. A row stamped after `now` has the time of a clock that was wrong."""
+
+    before: datetime
+    now: datetime
 
 
-async def outbox(db: AsyncSession, after: int, before: datetime, limit: int) -> Window:
-    return await _window(db, OutboxRow, OutboxRow.created_at, _sent(), after, before, limit)
+async def inbox(db: AsyncSession, after: int, age: Age, limit: int) -> Window:
+    return await _window(db, InboxRow, InboxRow.received_at, _read(), after, age, limit)
 
 
-async def turns(db: AsyncSession, after: int, before: datetime, limit: int) -> Window:
-    return await _window(db, TurnRow, TurnRow.started_at, _ended(), after, before, limit)
+async def outbox(db: AsyncSession, after: int, age: Age, limit: int) -> Window:
+    return await _window(db, OutboxRow, OutboxRow.created_at, _sent(), after, age, limit)
 
 
-async def turns_that_asked(db: AsyncSession, after: int, before: datetime, limit: int) -> Window:
+async def turns(db: AsyncSession, after: int, age: Age, limit: int) -> Window:
+    return await _window(db, TurnRow, TurnRow.started_at, _ended(), after, age, limit)
+
+
+async def turns_that_asked(db: AsyncSession, after: int, age: Age, limit: int) -> Window:
     """By their turns: requests have no order of their own."""
     asked = select(ApprovalRow.id).where(col(ApprovalRow.turn_id) == col(TurnRow.id)).exists()
-    return await _window(db, TurnRow, TurnRow.started_at, (among(TurnRow.state, *ENDED), asked), after, before, limit)
+    return await _window(db, TurnRow, TurnRow.started_at, (among(TurnRow.state, *ENDED), asked), after, age, limit)
 
 
 async def _window(
-    db: AsyncSession, model: Any, time: Any, gone: Sequence[Any], after: int, before: datetime, limit: int
+    db: AsyncSession, model: Any, time: Any, gone: Sequence[Any], after: int, age: Age, limit: int
 ) -> Window:
-    """Bounded, however much of the table was emptied long ago: ids come in the order of their time, or nearly."""
+    """Bounded, however much of the table was emptied long ago: ids come in the order of their time, or nearly.
+
+    A row of a wrong clock is as old as the old ones after it, and says nothing of those.
+    """
     ids = select(model.id, time).where(col(model.id) > after).order_by(col(model.id)).limit(limit)
     found = (await db.exec(ids)).all()
-    if not found or found[0][1] >= before:
+    told = [(id, at) for id, at in found if at <= age.now]
+    if not found or (told and told[0][1] >= age.before):
         return Window(None)
-    last = found[-1][0]
-    old = select(model.id).where(col(model.id) > after, col(model.id) <= last, col(time) < before, *gone)
-    return Window(last, (await db.exec(old)).all())
+    newest_old = max((id for id, at in told if at < age.before), default=0)
+    old = [id for id, at in found if at < age.before or (at > age.now and id < newest_old)]
+    going = select(model.id).where(col(model.id).in_(old), *gone) if old else None
+    return Window(found[-1][0], [] if going is None else (await db.exec(going)).all())
 
 
 # --- emptied -----------------------------------------------------------------------------------------------
@@ -84,17 +97,19 @@ async def empty_turns(tx: Tx, ids: Sequence[int]) -> int:
 
 
 async def finished_requests(
-    tx: Tx, turn_ids: Sequence[int], before: datetime, *, view: str, arguments: str
+    tx: Tx, turn_ids: Sequence[int], age: Age, *, view: str, arguments: str
 ) -> list[ApprovalRow]:
-    """Of these turns: settled before then, with every message about them delivered, and not emptied yet: that is
-    when its view has `view` in it, and it has these `arguments` or none. Nobody else writes to them meanwhile.
+    """Of these turns: settled long enough ago (where a clock was wrong, their turns are old enough), with every
+    message about them delivered, and not emptied yet: that is when its view has `view` in it, and it has these
+    `arguments` or none. Nobody else writes to them meanwhile.
     """
+    decided = col(ApprovalRow.decided_at)
     words = or_(~col(ApprovalRow.view).contains(view, autoescape=True), col(ApprovalRow.arguments) != arguments)
     told = select(OutboxRow.id).where(col(OutboxRow.approval_id) == col(ApprovalRow.id))
     question = select(ApprovalRow).where(
         col(ApprovalRow.turn_id).in_(turn_ids),
         ~among(ApprovalRow.state, "pending"),
-        or_(col(ApprovalRow.decided_at).is_(None), col(ApprovalRow.decided_at) < before),
+        or_(decided.is_(None), decided < age.before, decided > age.now),
         words,
         ~told.where(among(OutboxRow.status, *OPEN, "failed")).exists(),
     )

@@ -76,14 +76,20 @@ async def drop_unsent(tx: Tx, outbox_id: int) -> bool:
     return await changed(tx.db, update(table(OutboxRow)).where(*queued).values(status="dropped")) == 1
 
 
-async def report(tx: Tx, channel: str, provider_id: str, status: str, error: str | None) -> OutboxRow | None:
-    """Note what the carrier said, never moving backwards. The row when it changed, else None."""
-    row = await by_receipt(tx.db, channel, provider_id)
-    if row is None or RANK.get(row.status, 9) >= RANK[status]:
-        return None
+async def held(tx: Tx, channel: str, provider_id: str) -> OutboxRow | None:
+    """The message with this receipt; nobody else writes to it meanwhile."""
+    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id) == provider_id)
+    return (await tx.db.exec(select(OutboxRow).where(*where).with_for_update())).first()
+
+
+def is_news(row: OutboxRow, status: str) -> bool:
+    """What a carrier says never moves backwards."""
+    return RANK.get(row.status, 9) < RANK[status]
+
+
+async def report(tx: Tx, outbox_id: int, status: str, error: str | None) -> None:
     values = {"status": status, "error": error}
-    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == row.id).values(**values))
-    return row
+    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == outbox_id).values(**values))
 
 
 async def keep_early(tx: Tx, channel: str, provider_id: str, status: str, error: str | None, now: datetime) -> None:

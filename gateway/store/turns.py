@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import and_, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.store.sql import changed, insert_new, table
+from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import ApprovalRow, ConversationRow, TurnRow
 from gateway.store.tx import Tx
 
@@ -26,10 +26,20 @@ async def get(db: AsyncSession, turn_id: int) -> TurnRow:
 
 
 async def running(db: AsyncSession, conversation_id: int) -> TurnRow | None:
-    """The turn that was begun and has neither ended nor parked."""
-    mine = (col(TurnRow.conversation_id) == conversation_id, col(TurnRow.state) == "running")
+    """The turn that was begun, has not ended, and waits for nobody's word: one that was parked goes on when all its
+    requests are settled.
+    """
+    open_ones = select(ApprovalRow.id).where(
+        col(ApprovalRow.turn_id) == col(TurnRow.id), among(ApprovalRow.state, "pending")
+    )
+    goes_on = and_(col(TurnRow.id) == col(ConversationRow.parked_turn_id), ~open_ones.exists())
+    question = (
+        select(TurnRow)
+        .join(ConversationRow, col(ConversationRow.id) == col(TurnRow.conversation_id))
+        .where(col(ConversationRow.id) == conversation_id, or_(col(TurnRow.state) == "running", goes_on))
+    )
     # A turn of its own for each event, and the newest event is the one that runs.
-    return (await db.exec(select(TurnRow).where(*mine).order_by(col(TurnRow.id).desc()).limit(1))).first()
+    return (await db.exec(question.order_by(col(TurnRow.id).desc()).limit(1))).first()
 
 
 async def parked(db: AsyncSession) -> list[int]:

@@ -1,6 +1,6 @@
 """`/api/approvals`: what waits, and people's own decisions. The token says who it is; it is never logged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Mount
 
 from gateway import docket, sentences
 from gateway.approvals import Approvals
-from gateway.approvals.views import sendable
 from gateway.docket import Entry
 from gateway.errors import DatabaseAway
 from gateway.events import ApprovalView, Identity, Verdict
 from gateway.policy import Policy
 from gateway.ports import Decision, Result
 from gateway.store import Store
+from gateway.store.tables import ApprovalRow
 from gateway.tokens import Tokens
 from gateway.web import bearer
 
@@ -36,7 +36,7 @@ STATUS: dict[Result, int] = {
     "unsure": 503,
 }
 HOW = {
-    "unseen": " GET it with your token, or name its digest.",
+    "unseen": " GET it with your token, or name all of its digest.",
     "reason_required": " Add `reason`.",
     "changed": " GET it and send the new digest.",
 }
@@ -47,7 +47,7 @@ class Given(BaseModel):
 
 
 class DecisionGiven(Given):
-    """`digest`: that of the request as you read it, or its first 8 characters and more."""
+    """`digest`: that of the request as you read it. Its first 8 characters will do where you have opened it."""
 
     verdict: Verdict
     reason: str = Field(default="", max_length=2_000)
@@ -116,23 +116,35 @@ class Desk:
         return who
 
     async def entries(self, who: Identity | Literal["operations"], every: bool, limit: int) -> list[Entry]:
-        found = await self.store.read(lambda db: docket.entries(db, self.policy, every=every, limit=limit))
         if who == "operations":
-            return found
-        return [one for one in found if (await self.approvals.read(one.id, who, via=VIA)).approval is not None]
+            return await self.store.read(lambda db: docket.entries(db, self.policy, every=every, limit=limit))
+        mine = await self._theirs(who, every, limit)
+        return await self.store.read(lambda db: docket.of_rows(db, self.policy, mine))
+
+    async def _theirs(self, who: Identity, every: bool, limit: int) -> list[ApprovalRow]:
+        """Read on until so many are theirs: others' requests take no place in their list."""
+        found: list[ApprovalRow] = []
+        after: ApprovalRow | None = None
+        while len(found) < limit:
+            page = await self.store.read(lambda db, after=after: docket.page(db, every=every, after=after))  # type: ignore[misc]
+            if not page:
+                break
+            found += await self.approvals.theirs(page, who)
+            after = page[-1]
+        return found[:limit]
 
     async def shown(self, approval_id: str) -> ApprovalView:
         """As surfaces show it. Raises `Refusal`."""
-        found = await self.store.read(lambda db: docket.case(db, self.policy, approval_id))
+        found = await self.store.read(lambda db: docket.shown(db, self.policy, approval_id))
         if found is None:
             raise _refusal(Decision(result="unknown"))
-        return sendable(found.request)
+        return found
 
 
-def mounted(desk: Desk) -> tuple[Sequence[BaseRoute], dict[str, Any]]:
-    """The routes below `/api`, and their OpenAPI."""
+def mounted(desk: Desk) -> tuple[Sequence[BaseRoute], Callable[[], dict[str, Any]]]:
+    """The routes below `/api`, and their OpenAPI, made when it is first asked for: a start need not wait for it."""
     app = _app(desk)
-    return [Mount("/api", app=app)], app.openapi()
+    return [Mount("/api", app=app)], app.openapi
 
 
 def _app(desk: Desk) -> FastAPI:

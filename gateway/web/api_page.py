@@ -1,7 +1,7 @@
 """`/docs` and `/openapi.json`: the API on one page of our own, without a script and without anything from elsewhere."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -22,15 +22,14 @@ STYLE = (
 )
 
 
-def routes(schema: dict[str, Any], *, token: str, open_without: bool) -> Sequence[BaseRoute]:
+def routes(schema: Callable[[], dict[str, Any]], *, token: str, open_without: bool) -> Sequence[BaseRoute]:
     """For whoever sends OPS__TOKEN, as the metrics are."""
-    page = _page(schema)
 
     async def docs(_request: Request) -> Response:
-        return HTMLResponse(page, headers=POLICY)
+        return HTMLResponse(_page(schema()), headers=POLICY)
 
     async def openapi(_request: Request) -> Response:
-        return JSONResponse(schema, headers=bearer.NOT_CACHED)
+        return JSONResponse(schema(), headers=bearer.NOT_CACHED)
 
     return [
         Route(path, bearer.operations(answer, "is no page", token=token, open_without=open_without), methods=["GET"])

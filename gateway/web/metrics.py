@@ -24,8 +24,8 @@ from gateway.web.families import Ask, Families
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 1.8  # for the whole page
-ONE_S = 1.0  # for one question
+PATIENCE_S = 1.8
+ONE_S = 1.0
 KEEP = timedelta(seconds=15)  # a total
 KEEP_TIMES = 20  # and so many times as long as it took to count, so that counting stays below a twentieth of the time
 STALE = timedelta(minutes=10)  # an older total is not shown while the next one is counted
@@ -95,8 +95,19 @@ class Question:
 class Metrics:
     """The page. `aclose` before the store is closed."""
 
-    def __init__(self, store: Store, clock: Clock, *, channels: Sequence[str]) -> None:
-        """`channels` are shown with zeros before their first message."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        channels: Sequence[str],
+        one_s: float = ONE_S,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`channels` are shown with zeros before their first message. The page takes `patience_s`
+        at most, one question `one_s`."""
+        self._one_s = one_s
+        self._patience_s = patience_s
         waits: dict[str, Ask] = {
             "inbox": families.inbox,
             "outbox": families.outbox(channels),
@@ -123,13 +134,13 @@ class Metrics:
     async def page(self) -> bytes:
         """The metrics as text. Raises `DatabaseAway`."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE_S
-        alive = await self._database.answer(ONE_S)
+        until = loop.time() + self._patience_s
+        alive = await self._database.answer(self._one_s)
         if alive is None:
             raise DatabaseAway("the database does not answer")
         found, missing = list(alive), dict[str, bool]()
         for question in self._questions:
-            answer = await question.answer(max(0.0, min(ONE_S, until - loop.time())))
+            answer = await question.answer(max(0.0, min(self._one_s, until - loop.time())))
             found += answer or []
             missing[question.name] = answer is None
         registry = CollectorRegistry()

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from gateway.errors import ConfigError
 from gateway.ports import Work
 from gateway.store import Tx
-from gateway.work.slots import Slots, cancelled, every, safely
+from gateway.work.slots import Slots, end, repeated
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +47,14 @@ class LocalEngine:
     async def run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
         self._drains = Slots(work.drain, self._lanes)
         self._sends = Slots(work.deliver, self._most_sends)
-        stopping = asyncio.ensure_future(stop())
-        beside = [asyncio.create_task(every(BEAT_S, work.beat)), asyncio.create_task(every(CATCH_UP_S, work.catch_up))]
+        beating = repeated(BEAT_S, work.beat)
+        taking = [repeated(SWEEP_S, work.sweep), repeated(CATCH_UP_S, work.catch_up)]
         try:
-            while not stopping.done():
-                await safely(work.sweep, "the sweep")
-                await asyncio.wait([stopping], timeout=SWEEP_S)
+            await stop()
         finally:
-            stopping.cancel()
             work.stop()
-            await asyncio.gather(self._drains.close(GRACE_S), self._sends.close(GRACE_S))
-            await cancelled(beside)
+            await asyncio.gather(end(taking), self._drains.close(GRACE_S), self._sends.close(GRACE_S))
+            await end([beating])  # up to now it kept the lanes of what was still being sent
             self._drains = self._sends = None
 
 

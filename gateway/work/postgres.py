@@ -13,13 +13,14 @@ import procrastinate
 from procrastinate import JobContext
 from procrastinate.exceptions import TaskNotFound
 from procrastinate.job_context import AbortReason
+from procrastinate.worker import Worker
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import URL
 
 from gateway.ports import Work
 from gateway.store import Tx
 from gateway.store.store import DATABASE_AWAY, GUARDS, POSTGRES_LINE
-from gateway.work.slots import Slots, cancelled, every, safely
+from gateway.work.slots import Slots, end, repeated
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ BEAT_S = 1.0
 CATCH_UP_S = 5.0
 RESCUE_S = 1.0
 GRACE_S = 8.0
+JOBS_GRACE_S = 7.0  # Procrastinate waits for its jobs, stops them, and signs off: all of it within the former
+WATCH_S = 0.5
 TURNS, CONTROLS = 50, 50  # at once
 SENDS = 1000  # lanes at once; each channel has slots of its own
 STALLED_AFTER_S = 3  # the heartbeat is each second: its jobs go to another worker
@@ -92,42 +95,43 @@ class PostgresEngine:
     async def _run(self, work: Work, stop: Callable[[], Awaitable[None]]) -> None:
         self._work, self._sends = work, Slots(work.deliver, self._most_sends)
         stopping = asyncio.ensure_future(stop())
-        again = [(BEAT_S, work.beat), (CATCH_UP_S, work.catch_up), (RESCUE_S, self._rescue_stalled)]
-        beside = [asyncio.create_task(every(seconds, do)) for seconds, do in again]
+        beating, again = repeated(BEAT_S, work.beat), [(SWEEP_S, work.sweep), (CATCH_UP_S, work.catch_up)]
+        taking = [repeated(seconds, do) for seconds, do in [*again, (RESCUE_S, self._rescue_stalled)]]
         workers = {queues: self._worker(queues) for queues in self._slots}
         try:
             while not stopping.done():
-                await safely(work.sweep, "the sweep")
-                await asyncio.wait([stopping], timeout=SWEEP_S)
-                for queues, worker in workers.items():
-                    if worker.done() and not stopping.done():
+                await asyncio.wait([stopping], timeout=WATCH_S)
+                for queues, (_, running) in workers.items():
+                    if running.done() and not stopping.done():
                         # Others declare a worker dead that was silent too long; it goes on under a new name.
-                        log.warning("the worker for %s ended (%s) and is started again", queues[0], _why(worker))
+                        log.warning("the worker for %s ended (%s) and is started again", queues[0], _why(running))
                         workers[queues] = self._worker(queues)
         finally:
             stopping.cancel()
             work.stop()
-            for worker in workers.values():
-                worker.cancel()
-            await asyncio.gather(*workers.values(), self._sends.close(GRACE_S), return_exceptions=True)
-            await cancelled(beside)
+            for worker, _ in workers.values():
+                worker.stop()  # type: ignore[no-untyped-call]  # a cancellation may be lost on its way: see `end`
+            ending = [running for _, running in workers.values()]
+            await asyncio.gather(end(taking), end(ending, GRACE_S), self._sends.close(GRACE_S))
+            await end([beating])  # up to now it kept the lanes of what was still being sent
             self._work = self._sends = None
 
-    def _worker(self, queues: Sequence[str]) -> "asyncio.Task[None]":
-        return asyncio.create_task(
-            self._app.run_worker_async(
-                queues=list(queues),
-                name=queues[0],
-                concurrency=self._slots[tuple(queues)],
-                fetch_job_polling_interval=POLL_S,
-                abort_job_polling_interval=1,
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=GRACE_S,
-                update_heartbeat_interval=1,
-                stalled_worker_timeout=PRUNED_AFTER_S,
-                delete_jobs="always",  # a job is a wake-up; the rows know what is left to do
-            )
+    def _worker(self, queues: Sequence[str]) -> "tuple[Worker, asyncio.Task[None]]":
+        worker = Worker(
+            self._app,
+            queues=list(queues),
+            name=queues[0],
+            concurrency=self._slots[tuple(queues)],
+            fetch_job_polling_interval=POLL_S,
+            abort_job_polling_interval=1,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=JOBS_GRACE_S,
+            update_heartbeat_interval=1,
+            stalled_worker_timeout=PRUNED_AFTER_S,
+            delete_jobs="always",  # a job is a wake-up; the rows know what is left to do
         )
+        running = worker.run()  # type: ignore[no-untyped-call]
+        return worker, asyncio.create_task(running, name=f"worker for {queues[0]}")
 
     async def _rescue_stalled(self) -> None:
         for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):

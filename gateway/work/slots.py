@@ -1,17 +1,19 @@
 """Runs one task per key at a time, so many keys at once. Forgets nothing that is poked while it runs.
 
-And what both engines do again and again, whatever becomes of it.
+And what both engines do again and again, whatever becomes of it; and how tasks are brought to an end.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Generic, TypeVar
 
 from gateway.store.store import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
+
+CANCELS, CANCEL_S = 2, 1.0  # of what does not end by itself, and how long each may take
 
 K = TypeVar("K", bound=Hashable)
 
@@ -33,7 +35,8 @@ class Slots(Generic[K]):
         if key in self._tasks:
             self._again.add(key)
         else:
-            self._tasks[key] = asyncio.create_task(self._work(key))
+            name = f"{getattr(self._run, '__name__', 'work')} {_named(key)}"
+            self._tasks[key] = asyncio.create_task(self._work(key), name=name)
 
     def abort(self, key: K) -> None:
         """Cancel what runs for `key`; what is poked meanwhile still runs."""
@@ -42,13 +45,9 @@ class Slots(Generic[K]):
             self._tasks[key].cancel()
 
     async def close(self, grace_s: float) -> None:
-        """Take nothing new, let what runs end for a while, cancel the rest."""
+        """Take nothing new, and bring what runs to an `end`."""
         self._closed = True
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks.values(), timeout=grace_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await end(list(self._tasks.values()), grace_s)
 
     async def _work(self, key: K) -> None:
         self._begun.add(key)
@@ -84,6 +83,10 @@ def _named(key: Hashable) -> str:
     return str(key) if isinstance(key, int) else hashlib.sha256(str(key).encode()).hexdigest()[:12]
 
 
+def repeated(seconds: float, do: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+    return asyncio.create_task(every(seconds, do), name=getattr(do, "__name__", "work"))
+
+
 async def every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
     """Until it is cancelled."""
     while True:
@@ -101,7 +104,21 @@ async def safely(do: Callable[[], Awaitable[None]], name: str) -> None:
         log.exception("%s stopped", name)
 
 
-async def cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def end(tasks: Collection["asyncio.Task[None]"], grace_s: float = 0.0, *, cancel_s: float = CANCEL_S) -> None:
+    """Let them end for a while, then cancel them; what does not end then either is named in the log and left.
+
+    Cancelled more than once: Python 3.11's `asyncio.wait_for` returns normally when what it waits for is there at the
+    moment of the cancellation, and psycopg's pool waits for its connections by it.
+    """
+    running = await _still_running(tasks, grace_s)
+    for _ in range(CANCELS):
+        for task in running:
+            task.cancel()
+        running = await _still_running(running, cancel_s)
+    if running:
+        log.error("would not end, and are left: %s", ", ".join(sorted(task.get_name() for task in running)))
+    await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)  # so that all are heard
+
+
+async def _still_running(tasks: Collection["asyncio.Task[None]"], within_s: float) -> "Collection[asyncio.Task[None]]":
+    return (await asyncio.wait(tasks, timeout=within_s))[1] if tasks else ()
