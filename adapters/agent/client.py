@@ -19,6 +19,7 @@ from adapters.agent.attached import connect_to, created
 from adapters.agent.line import PING_EVERY_S, REPLY_WITHIN_S, Line, pinging, reading_line
 from adapters.agent.pool import LINGER_S, MOST, Pool
 from adapters.agent.schemas import ToolSchemas
+from adapters.agent.tls import trusted
 from gateway.errors import AgentRefused, AgentUnavailable, GatewayError
 from gateway.ports import AgentLine, Finding
 
@@ -61,12 +62,7 @@ class AgentClient:
         self._reply_within_s = reply_within_s
         self._ping_every_s = ping_every_s
         self._lines = Pool(self._connected_to, wait_s=reply_within_s, linger_s=linger_s, most=most)
-        self._http = httpx.AsyncClient(
-            base_url=settings.url.rstrip("/"),
-            headers=settings.headers,
-            timeout=10,
-            trust_env=not _is_loopback(settings.url),  # a proxy of the environment cannot reach our own machine
-        )
+        self._http = rest_client(settings, timeout_s=10)
         self._schemas = ToolSchemas(self._http)
 
     async def open_session(self, agent: str) -> str:
@@ -162,6 +158,18 @@ def _upgrade_error(status: int) -> GatewayError:
             f"the agent platform refused the connection (HTTP {status}); see AGENT__URL, AGENT__API_KEY"
         )
     return AgentUnavailable(f"the agent platform did not open a socket (HTTP {status})")
+
+
+def rest_client(settings: AgentSettings, *, timeout_s: float) -> httpx.AsyncClient:
+    """The platform's REST door; the caller closes it. Raises what httpx raises of an address that is none."""
+    is_elsewhere = not _is_loopback(settings.url)  # a proxy of the environment cannot reach our own machine
+    return httpx.AsyncClient(
+        base_url=settings.url.rstrip("/"),
+        headers=settings.headers,
+        timeout=timeout_s,
+        verify=trusted(by_environment=is_elsewhere),
+        trust_env=is_elsewhere,
+    )
 
 
 def _is_loopback(url: str) -> bool:

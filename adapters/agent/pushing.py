@@ -3,16 +3,14 @@
 What did not change is not sent again. It deletes nothing and tries nothing twice: the next push sees what is there.
 """
 
-import ipaddress
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.agent.client import AgentSettings
+from adapters.agent.client import AgentSettings, rest_client
 from adapters.agent.server import wire
 from adapters.agent.server.definitions import AgentDefinition, Io
 from adapters.agent.server.tool_definitions import ToolDefinition
@@ -49,12 +47,7 @@ class Refusal(AgentRefused):
 async def platform(settings: AgentSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The REST door of a platform, for `push`. Raises `ConfigError` where the address is none."""
     try:
-        client = httpx.AsyncClient(
-            base_url=settings.url.rstrip("/"),
-            headers=settings.headers,
-            timeout=TIMEOUT_S,
-            trust_env=not _is_loopback(settings.url),  # a proxy of the environment cannot reach our own machine
-        )
+        client = rest_client(settings, timeout_s=TIMEOUT_S)
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigError(f"{settings.url} is no address: write one such as http://127.0.0.1:8765/v1") from error
     async with client:
@@ -215,11 +208,3 @@ def _read(response: httpx.Response) -> object:
         return response.json()
     except ValueError:
         return None
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,7 +6,7 @@ from typing import Any
 from adapters.slack.parts import Block, button, labelled, preformatted, seen, time, visible, words
 from gateway.events import ApprovalState, ApprovalView, Proof
 
-APPROVE, DENY, OPEN = "approval_approve", "approval_deny", "approval_open"
+APPROVE, DENY, OPEN, EDIT = "approval_approve", "approval_deny", "approval_open", "approval_edit"
 DECIDES = "decide:"  # begins the id of a block of buttons; then the digest of what they decide about
 DIGEST_CHARS = 16
 
@@ -121,6 +121,8 @@ def buttons(asked: ApprovalView) -> Block:
         found.append(approve(asked))
     if not shows_whole(asked) and asked.arguments is not None:
         found.append(button(OPEN, asked.id, "Open the whole request"))
+    if asked.can_edit:
+        found.append(button(EDIT, asked.id, "Edit"))
     return deciding(asked, *found, button(DENY, asked.id, "Deny", style="danger"))
 
 

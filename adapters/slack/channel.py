@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.slack import card, checks, decisions, inbound, posts, render
+from adapters.slack import card, checks, decisions, inbound, markdown, posts, render
 from adapters.slack.live import SlackLive
 from gateway.errors import (
     DatabaseAway,
@@ -151,6 +151,9 @@ class SlackChannel:
     @property
     def by_code(self) -> bool:
         return False
+
+    def parts(self, text: str) -> Sequence[str]:
+        return markdown.pages(text)
 
     def shows_whole(self, approval: ApprovalView) -> bool:
         return card.shows_whole(approval)

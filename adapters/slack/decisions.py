@@ -9,15 +9,18 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from adapters.slack import card, forms, inbound, render
+from adapters.slack import card, edit_form, forms, inbound, render, trial
 from gateway import sentences
-from gateway.events import Verdict
+from gateway.events import ApprovalView, Verdict
 from gateway.ports import Decision, Door
 
 log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 3
 VIA = "slack"
+DENY_AGAIN = "The form did not open in time. Please press Deny again."
+EDIT_AGAIN = "The form did not open in time. Please press Edit again."
+OPEN_AGAIN = "The whole request did not open in time, so it cannot be approved yet. Please press the button again."
 UNSENT = (SlackApiError, aiohttp.ClientError, TimeoutError, ValueError)
 
 
@@ -33,29 +36,38 @@ def listen(bolt: AsyncApp, door: Door) -> None:
 
     @bolt.action(card.DENY)
     async def ask_why(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
-        approval_id, digest = inbound.clicked(body)
-        decision = await door.approvals.read(approval_id, inbound.clicker(body), via=VIA)
+        decision = await door.approvals.read(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
         await ack()
-        asked = decision.approval
-        if decision.result != "decided" or asked is None:
-            await _answer(client, body, decision)
-        elif not asked.digest.startswith(digest):
-            await _answer(client, body, Decision(result="changed"))
-        else:
-            await _open(client, body, forms.deny(asked), "The form did not open in time. Please press Deny again.")
+        if (asked := await _still(client, body, decision)) is not None:
+            await _open(client, body, forms.deny(asked), DENY_AGAIN)
+
+    @bolt.action(card.EDIT)
+    async def ask_what(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
+        decision = await door.approvals.whole(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
+        await ack()
+        asked = await _still(client, body, decision)
+        if asked is not None and asked.can_edit:
+            await _open(client, body, edit_form.form(asked), EDIT_AGAIN)
+        elif asked is not None:
+            await _answer(client, body, Decision(result="forbidden"))
 
     @bolt.action(card.OPEN)
     async def open_whole(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         who, (approval_id, _) = inbound.clicker(body), inbound.clicked(body)
-        decision = await door.approvals.read(approval_id, who, via=VIA)
-        if decision.approval is not None and forms.shows_whole(decision.approval):
-            # That they opened it is kept, so it is asked for only when all of it can be shown.
-            decision = await door.approvals.read(approval_id, who, whole=True, via=VIA)
+        decision = await door.approvals.whole(approval_id, who, via=VIA)
         await ack()
-        if decision.result != "decided" or decision.approval is None:
+        asked = decision.approval
+        if decision.result != "decided" or asked is None:
             await _answer(client, body, decision)
-            return
-        await _open(client, body, forms.whole(decision.approval), "It did not open in time. Please press it again.")
+        elif await _open(client, body, forms.whole(asked), OPEN_AGAIN) and forms.shows_whole(asked):
+            # Slack has taken the form, and nothing is cut off in it: only now does it count as opened.
+            await door.approvals.opened(approval_id, who, via=VIA, digest=asked.digest)
+
+    @bolt.action(trial.SEEN)
+    async def seen(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
+        said = await door.reaching.seen(inbound.clicked(body)[0], inbound.clicker(body))
+        await ack()
+        await _tell(client, body, sentences.SEEN[said])
 
     @bolt.view(forms.DENY_FORM)
     async def deny(ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
@@ -67,13 +79,43 @@ def listen(bolt: AsyncApp, door: Door) -> None:
         else:
             await ack()
 
+    @bolt.view(edit_form.EDIT_FORM)
+    async def edit(ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
+        (approval_id, digest), who = inbound.about(view), inbound.clicker(body)
+        decision = await door.approvals.whole(approval_id, who, via=VIA)
+        asked, errors = decision.approval, dict[str, str]()
+        if asked is not None and decision.result == "decided" and asked.digest.startswith(digest):
+            # The form was made for these very arguments, so that its inputs are theirs.
+            arguments, errors = edit_form.written(asked, view.get("state"))
+            if not errors:
+                decision = await door.approvals.edit(approval_id, who, arguments, via=VIA, digest=digest)
+                errors = edit_form.beside(asked, decision.problems)
+        elif decision.result == "decided":
+            decision = Decision(result="changed")
+        if not errors and decision.result != "edited":
+            errors = {inbound.first_input(view): render.answer(decision) or sentences.answer(decision)}
+        await (ack(response_action="errors", errors=errors) if errors else ack())
 
-async def _open(client: AsyncWebClient, body: dict[str, Any], form: dict[str, Any], otherwise: str) -> None:
+
+async def _still(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> ApprovalView | None:
+    """The request as the clicker saw it, still open and theirs; None: they have been told why not."""
+    asked = decision.approval
+    if decision.result == "decided" and asked is not None and asked.digest.startswith(inbound.clicked(body)[1]):
+        return asked
+    changed = decision.result == "decided" and asked is not None
+    await _answer(client, body, Decision(result="changed") if changed else decision)
+    return None
+
+
+async def _open(client: AsyncWebClient, body: dict[str, Any], form: dict[str, Any], otherwise: str) -> bool:
+    """False: Slack did not say that it opened."""
     try:
         await client.views_open(trigger_id=body.get("trigger_id", ""), view=form)
+        return True
     except UNSENT as error:
         log.warning("a form did not open: %s", type(error).__name__)
         await _tell(client, body, otherwise)
+        return False
 
 
 async def _answer(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> None:

@@ -9,8 +9,10 @@ from gateway.events import ApprovalView
 DENY_FORM, REASON = "approval_deny_form", "reason"
 
 MAX_PAGE = 2_900  # of one block
-MAX_WHOLE = 200_000  # as JSON: Slack takes a view of 250 kB and 100 blocks
+MAX_WHOLE = 200_000  # as JSON: Slack takes a view of 250 kB ...
+MAX_PAGES = 96  # ... and of 100 blocks, some of which say who asks
 MAX_SAID = 2_000
+TOO_LONG = "This is not all of it: it is too long for Slack. Decide with `gateway approvals`, or deny it."
 
 
 def deny(asked: ApprovalView) -> Block:
@@ -29,21 +31,19 @@ def deny(asked: ApprovalView) -> Block:
 
 
 def whole(asked: ApprovalView) -> Block:
-    """All of a request, and the button that approves it: nothing is cut off here."""
-    end = (
-        card.deciding(asked, card.approve(asked))
-        if shows_whole(asked)
-        else section(
-            "This is not all of it: it is too long for Slack. Decide with `gateway approvals`, or deny it.", 200
-        )
-    )
+    """All of a request, and the button that approves it; where it does not fit, its beginning without the button."""
+    fits, text = shows_whole(asked), card.arguments(asked)
+    pages = _pages(text if fits else seen(text, MAX_PAGE))
+    end = card.deciding(asked, card.approve(asked)) if fits else section(TOO_LONG, MAX_SAID)
     title = section(card.question(asked), MAX_PAGE)
-    return _modal("The whole request", title, *card.origin(asked), *_pages(asked), end, close=words("Close"))
+    return _modal("The whole request", title, *card.origin(asked), *pages, end, close=words("Close"))
 
 
 def shows_whole(asked: ApprovalView) -> bool:
+    """Nothing is cut off in the form."""
     title, written = visible(card.question(asked)), card.arguments(asked)
-    return asked.arguments is not None and len(title) <= MAX_PAGE and len(json.dumps(written)) <= MAX_WHOLE
+    fits = len(title) <= MAX_PAGE and len(json.dumps(written)) <= MAX_WHOLE and len(_pages(written)) <= MAX_PAGES
+    return asked.arguments is not None and fits
 
 
 def told(text: str) -> Block:
@@ -51,11 +51,8 @@ def told(text: str) -> Block:
     return _modal("The whole request", section(text, MAX_SAID), close=words("Close"))
 
 
-def _pages(asked: ApprovalView) -> list[Block]:
-    """The arguments over as many blocks as they need. Within a line, a block says that it goes on."""
-    text = card.arguments(asked)
-    if not shows_whole(asked):
-        text = seen(text, MAX_PAGE)
+def _pages(text: str) -> list[Block]:
+    """A text over as many blocks as it needs. Within a line, a block says that it goes on."""
     pages, page = [], ""
     for line in _pieces(text):
         if len(page) + len(line) > MAX_PAGE:

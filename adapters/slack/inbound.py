@@ -112,6 +112,13 @@ def pressed_in(body: Mapping[str, Any]) -> str:
     return _text(body.get("view"), "id")
 
 
+def first_input(view: Mapping[str, Any]) -> str:
+    """The block of a form beside which something can be said."""
+    blocks = view.get("blocks")
+    found = [block for block in blocks if _text(block, "type") == "input"] if isinstance(blocks, list) else []
+    return _text(found[0], "block_id") if found else ""
+
+
 def written(view: Mapping[str, Any], block: str) -> str:
     """What a person wrote into the input of a form; both its ids are `block`."""
     state = view.get("state")

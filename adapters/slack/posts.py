@@ -8,7 +8,6 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack import render
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Receipt
 
@@ -66,10 +65,9 @@ class Posts:
 
         Twice is safe, also when the first time was cut off after any of the three calls.
         """
-        if render.can_be_changed_to(shown):
-            with contextlib.suppress(WillNeverArrive):
-                await self.update(handle, shown, ref)
-                return Receipt(provider_id=handle)
+        with contextlib.suppress(WillNeverArrive):
+            await self.update(handle, shown, ref)
+            return Receipt(provider_id=handle)
         with contextlib.suppress(WillNeverArrive):
             await self._delete(handle)
         return await self.post(place, shown, ref)

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from adapters.slack import card
+from adapters.slack import card, markdown, trial
 from adapters.slack.parts import cut, escape, section, seen, time, visible
 from gateway import sentences
-from gateway.events import ApprovalView, AskApproval, Outbound, Remind, Say, ShowOutcome
+from gateway.events import ApprovalView, AskApproval, AskSeen, Outbound, Remind, Say, ShowOutcome
 from gateway.ports import Decision
 
-MAX_TEXT = 35_000  # Slack cuts a message at 40,000 characters
-MAX_UPDATE = 4_000  # where posting cuts a text, chat.update refuses it
 MAX_OUTCOME = 2_000
-MAX_FALLBACK = 700  # of MAX_UPDATE: escaping makes it up to five times as long
+MAX_FALLBACK = 700  # chat.update takes 4,000, and escaping makes it up to five times as long
 
 
 def message(out: Outbound) -> dict[str, Any]:
     """`text` and `blocks` of a message, for chat.postMessage and chat.update."""
     match out:
         case Say():
-            return {"text": cut(escape(out.text.strip()), MAX_TEXT)}
+            return _said(out.text)
         case AskApproval(approval=asked):
             return _open(asked)
         case Remind(approval=asked):
             said = f"Reminder: {seen(asked.tool, 150)} still waits for a decision. Expires {time(asked.expires_at)}."
             return {"text": _fallback(said)}
+        case AskSeen():
+            return {"text": _fallback(f"{trial.TITLE}. {trial.TEXT}"), "blocks": trial.blocks(out.check_id)}
         case ShowOutcome(approval=asked) if card.is_open(asked):
             return _open(asked)
         case ShowOutcome(approval=asked):
@@ -38,12 +38,14 @@ def _open(asked: ApprovalView) -> dict[str, Any]:
 
 def growing(text: str) -> dict[str, Any]:
     """The beginning of a reply. It says that more is to come, also when nothing ever does."""
-    return {"text": cut(escape(text.strip()), MAX_UPDATE - 2) + " …"}
+    first, *_ = [*markdown.pages(text), ""]
+    return _said(f"{first} …")
 
 
-def can_be_changed_to(shown: dict[str, Any]) -> bool:
-    """chat.update takes this text in place of another one."""
-    return len(shown["text"]) <= MAX_UPDATE
+def _said(text: str) -> dict[str, Any]:
+    """The text beside the blocks is for notifications and for those who have the screen read to them."""
+    blocks = markdown.blocks(text)
+    return {"text": escape(cut(text.strip(), MAX_FALLBACK)), **({"blocks": blocks} if blocks else {})}
 
 
 def answer(decision: Decision) -> str:

@@ -99,6 +99,9 @@ class SmsChannel:
     def by_code(self) -> bool:
         return True
 
+    def parts(self, text: str) -> Sequence[str]:
+        return [text]
+
     def shows_whole(self, approval: ApprovalView) -> bool:
         return render.shows_whole(approval)
 

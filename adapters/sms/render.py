@@ -2,12 +2,17 @@
 
 import json
 import unicodedata
+from collections.abc import Sequence
 
 from adapters.sms import segments
 from gateway import sentences
-from gateway.events import ApprovalState, ApprovalView, AskApproval, Outbound, Remind, Say, ShowOutcome
+from gateway.events import ApprovalState, ApprovalView, AskApproval, AskSeen, Outbound, Remind, Say, ShowOutcome
 
 MAX_CHARS = 1600  # Twilio refuses a longer Body (error 21617)
+TEST = (
+    "This is a test of Gatehouse's approvals, and decides nothing. Please reply YES {code} to show that it reached you."
+)
+SURFACES = {"slack": "in Slack", "api": "with gateway approvals"}
 MAX_REQUEST = 480  # three segments; a request that needs more is not approved by text
 
 
@@ -20,13 +25,17 @@ def _text(message: Outbound) -> str:
     match message:
         case Say():
             return message.text.strip()
-        case AskApproval(approval=asked):
-            return _request("", asked, message.code)
+        case AskApproval():
+            return _request("", message)
+        case Remind(late=True):
+            return _request("That code ran out and decided nothing.\n", message)
         case Remind(approval=asked):
             # An edit voids the code, so a changed request comes anew, as a reminder does.
-            return _request("Changed: " if asked.difference else "Reminder: ", asked, message.code)
+            return _request("Changed: " if asked.difference else "Reminder: ", message)
         case ShowOutcome(approval=asked):
             return _outcome(asked)
+        case AskSeen():
+            return TEST.format(code=message.code)
 
 
 def shows_whole(asked: ApprovalView) -> bool:
@@ -35,15 +44,23 @@ def shows_whole(asked: ApprovalView) -> bool:
     return asked.arguments is not None and not hidden and len(_what(asked)) <= MAX_REQUEST
 
 
-def _request(before: str, asked: ApprovalView, code: str) -> str:
+def _request(before: str, message: AskApproval | Remind) -> str:
     """Action and arguments first, in one segment if it fits. What cannot be shown whole cannot be approved here."""
+    asked = message.approval
     what, until = before + _cut(_what(asked)), f"Expires {sentences.time(asked.expires_at)}."
-    texts = [f"{what}\n{how} {until}" for how in _ways(asked, code)]
+    texts = [f"{what}\n{how} {until}" for how in _ways(asked, message.code, _elsewhere(message.elsewhere))]
     return min(texts, key=segments.count)
 
 
-def _ways(asked: ApprovalView, code: str) -> tuple[str, ...]:
-    """How to decide, in the best words first."""
+def _elsewhere(surfaces: Sequence[str]) -> str:
+    where = " or ".join(SURFACES[one] for one in surfaces if one in SURFACES)
+    return f" Decide it {where}." if where else ""
+
+
+def _ways(asked: ApprovalView, code: str, elsewhere: str) -> tuple[str, ...]:
+    """How to decide, in the best words first. Without a code, the policy lets them decide elsewhere at best."""
+    if not code:
+        return (f"It cannot be decided by text.{elsewhere}",)
     approves, denies = shows_whole(asked) or asked.approve_unseen, not asked.reason_required
     if approves and denies:
         return f"Reply YES {code} to approve or NO {code}.", f"YES {code} or NO {code}?"
@@ -51,7 +68,7 @@ def _ways(asked: ApprovalView, code: str) -> tuple[str, ...]:
         return (f"Reply YES {code} to approve. A denial needs a reason, which a text cannot give.",)
     if denies:
         return (f"Not all of it is shown here, so it cannot be approved by text. Reply NO {code} to deny.",)
-    return ("Not all of it is shown here: it cannot be decided by text.",)
+    return (f"Not all of it is shown here: it cannot be decided by text.{elsewhere}",)
 
 
 def _outcome(asked: ApprovalView) -> str:

@@ -5,11 +5,9 @@ Never puts a secret, an address with its query or a body into an error for the l
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -19,6 +17,7 @@ from adapters.agent.server.tool_kinds import LOOPBACK, Secret
 from adapters.agent.server.tools.addresses import reachable
 from adapters.agent.server.tools.call import ToolFailed
 from adapters.agent.server.tools.settings import ToolSettings
+from adapters.agent.tls import trusted
 
 MAX_REDIRECTS = 3
 MAX_TOLD_CHARS = 500  # of a service's own words about its failure
@@ -132,7 +131,9 @@ async def opened(request: Request, settings: ToolSettings) -> AsyncIterator[http
     url = httpx.URL(request.url)
     addresses = await reachable(url.host, url.port or (443 if url.scheme == "https" else 80), settings)
     # A client for each call: a connection that is kept would be taken for another host at the same address.
-    async with httpx.AsyncClient(verify=_tls(), trust_env=False, timeout=settings.timeout_s) as client:
+    async with httpx.AsyncClient(
+        verify=trusted(by_environment=False), trust_env=False, timeout=settings.timeout_s
+    ) as client:
         response = await _sent(client, request, url, addresses)
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -193,8 +194,3 @@ def readable(text: str) -> Any:
     except ValueError:
         return None
     return clean(found) if is_shallow(found, MAX_DEPTH) else None
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)

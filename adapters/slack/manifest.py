@@ -1,0 +1,38 @@
+"""What Slack is told of our app: the manifest to make it with. Pure.
+
+https://docs.slack.dev/reference/app-manifest
+"""
+
+from typing import Any
+
+SCOPES = {
+    "app_mentions:read": "a mention in a channel opens a conversation",
+    "chat:write": "replies, cards, private answers to whoever clicked",
+    "im:history": "direct messages to the bot",
+    "channels:history": "what follows in a thread; and has a message whose answer was lost arrived?",
+    "groups:history": "the same in private channels",
+    "users:read": "`gateway people check`: is each Slack user there?",
+    "usergroups:read": "approvers written as `slack:group:...`",
+}
+EVENTS = ("app_mention", "message.im", "message.channels", "message.groups")
+PATH = "/slack/events"
+
+
+def manifest(public_url: str, name: str = "Gatehouse") -> dict[str, Any]:
+    """For an app whose requests come to `public_url`."""
+    address = public_url.rstrip("/") + PATH
+    return {
+        "display_information": {"name": name},
+        "features": {
+            "app_home": {"messages_tab_enabled": True, "messages_tab_read_only_enabled": False},
+            "bot_user": {"display_name": name, "always_online": True},
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {"request_url": address, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, "request_url": address},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }
