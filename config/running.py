@@ -1,10 +1,9 @@
-"""The processes: `run` (everything), `web`, `worker`. Each ends within 20 s of SIGTERM, taking nothing new."""
+"""The processes: `run` (everything), `web`, `worker`. Each ends within 15 s of SIGTERM, taking nothing new."""
 
 import asyncio
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from adapters.sandbox.world import Sandbox
 from config import schema, wiring
 from config.serving import bind, serving
 from config.settings import Settings
+from config.stopping import first_of, stopped_by_signal
 from config.wiring import Parts
 from gateway import policy as policies
 from gateway.errors import ConfigError
@@ -176,22 +176,6 @@ def _agent_app(settings: Settings, folder: Path = AGENTS) -> Starlette:
             limits=limits,
         )
     )
-
-
-def stopped_by_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-async def first_of(stop: asyncio.Event, *tasks: "asyncio.Task[None]") -> None:
-    """Until we are told to stop, or one of the tasks ended by itself."""
-    waiting = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
 
 
 def _until(event: asyncio.Event) -> Callable[[], Awaitable[None]]:

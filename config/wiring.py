@@ -34,6 +34,7 @@ from gateway.outbox import Outbox
 from gateway.people import People
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, LiveReplies
+from gateway.reaching import Reaching
 from gateway.reconciling import Reconciling
 from gateway.store import Store, database_url, marks
 from gateway.sweep import Sweep
@@ -56,6 +57,7 @@ class Door:
 
     inbox: Inbox
     approvals: Approvals
+    reaching: Reaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ async def build(
             store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
         )
         keys = keys_of(settings)
-        delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after, key=keys[0])
+        delivery = Delivery(store, outbox, channels, clock, words, policy=policy, late_after=late_after, key=keys[0])
         people = People(policy, {name: one for name, one in channels.items() if isinstance(one, Groups)}, clock)
         approvals = Approvals(
             store, engine, outbox, policy, clock, words, people=people, channels=channels, key=keys[0]
@@ -140,7 +142,7 @@ async def build(
         turns = Turns(store, platform, endings, policy, clock, live, stopping=stopping, slots=settings.turn_slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
         inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
-        door = Door(inbox, approvals)
+        door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))
         heads = policy.operations.heads and bool(policy.operations.alerts)
         daily: dict[str, Any] = {"heads": heads, "retention": policy.retention}
         sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, **daily)

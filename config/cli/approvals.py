@@ -67,7 +67,7 @@ def show(approval: Id, token: Token = "", json: Json = False) -> None:
 
     async def look(desk: "Desk") -> "Case":
         who = await bearer(desk, token) if token else None
-        found = await _called(desk, approval)
+        found = await _called(desk, approval, by=who)
         if who is not None:
             _refuse(await desk.approvals.read(found, who, whole=True, via=VIA), ("decided", "already"))
         return await _case(desk, found)
@@ -80,7 +80,7 @@ def show(approval: Id, token: Token = "", json: Json = False) -> None:
     epilog="Example: gateway approvals approve 6_dzO0fy   |   gateway approvals approve 6_dzO0fy --set amount=35"
 )
 def approve(approval: Id, change: Set = None, digest: Digest = "", token: Token = "") -> None:
-    """Approve a request that you have opened with `approvals show`, or whose digest you name.
+    """Approve a request that you have opened with `approvals show`, or whose whole digest you name.
 
     Exit code 0: your word is kept (more people may have to approve). 1: nothing was decided, and why.
     """
@@ -91,7 +91,7 @@ def approve(approval: Id, change: Set = None, digest: Digest = "", token: Token 
 
     async def decide(desk: "Desk") -> "Decision":
         who = await bearer(desk, mine)
-        found = await _called(desk, approval)
+        found = await _called(desk, approval, by=who)
         seen = await _edit(desk, found, who, changes, digest) if changes else digest
         return await desk.approvals.decide(found, who, Verdict.APPROVE, via=VIA, digest=seen)
 
@@ -116,7 +116,7 @@ def deny(approval: MaybeId = None, conversation: Conversation = None, reason: Re
         who = await bearer(desk, mine)
         if conversation is not None:
             return await desk.approvals.deny_all(conversation, who, reason=reason, via=VIA)
-        found = await _called(desk, approval or "")
+        found = await _called(desk, approval or "", by=who)
         return [(found, await desk.approvals.decide(found, who, Verdict.DENY, via=VIA, reason=reason))]
 
     said = at_the_desk(decide)
@@ -135,14 +135,18 @@ app.command(
 # --- one request ---------------------------------------------------------------------------------------------
 
 
-async def _called(desk: "Desk", start: str) -> str:
+async def _called(desk: "Desk", start: str, *, by: "Identity | None") -> str:
+    """The id. Who comes with a token hears of a request that does not exist what they hear of those of others."""
     from gateway import docket
+    from gateway.ports import Decision
 
     found = await desk.store.read(lambda db: docket.called(db, start))
     if len(found) == 1:
         return found[0]
     if found:
         raise GiveUp(f"several requests begin with {start!r}: write more of the id")
+    if by is not None and len(start) >= docket.SHORTEST_START:
+        _refuse(Decision(result="not_allowed"), ())
     short = f" (at least {docket.SHORTEST_START} characters)" if len(start) < docket.SHORTEST_START else ""
     raise GiveUp(f"there is no request {start!r}{short}: see `gateway approvals list --all`")
 
@@ -198,16 +202,18 @@ def _say(decision: "Decision") -> None:
 
 
 def _say_each(said: "list[tuple[str, Decision]]", conversation: int) -> None:
-    """Requests of others are counted, and not named."""
+    """Of what is others' nothing is said, unless some of it was theirs: then not all is done."""
     from gateway import sentences
 
-    if not said:
-        typer.echo(f"gateway: conversation {conversation} asks for nothing", err=True)
+    theirs = [(approval, decision) for approval, decision in said if decision.approval is not None]
+    if not theirs:
+        unsure = [sentences.answer(decision) for _, decision in said if decision.result == "unsure"]
+        nothing = f"conversation {conversation} asks for nothing that is yours to decide"
+        typer.echo(f"gateway: {(unsure or [nothing])[0]}", err=True)
         raise typer.Exit(1)
-    for approval, decision in said:
-        if decision.approval is not None:
-            typer.echo(f"{approval}: {visible(sentences.answer(decision))}")
-    if others := sum(decision.approval is None for _, decision in said):
+    for approval, decision in theirs:
+        typer.echo(f"{approval}: {visible(sentences.answer(decision))}")
+    if others := len(said) - len(theirs):
         typer.echo(f"gateway: {others} not denied: not yours to decide", err=True)
     if any(decision.result != "decided" for _, decision in said):
         raise typer.Exit(1)
@@ -220,6 +226,8 @@ def _how(decision: "Decision") -> str:
             return " `gateway approvals show ID` with your token does."
         case "reason_required":
             return " Give --reason."
+        case "not_allowed":
+            return " `gateway approvals list --all` has those there are."
         case _:
             return ""
 

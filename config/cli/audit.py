@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The audit: a chain of what happened. Verified, and exported as evidence.", no_args_is_help=True)
 LONG = timedelta(minutes=1)  # for a row that waits for its seal
+SUSPECT = "; nothing seals (`gateway doctor`), or somebody removed seals, or put in rows"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of one
 
 
@@ -124,7 +125,9 @@ def _tail(found: "Verified") -> Iterator[str]:
     if found.oldest_unsealed is not None:
         age = max(now() - found.oldest_unsealed, timedelta())
         waits = f"not sealed yet: {found.unsealed}, the oldest for {age.total_seconds():.0f} s"
-        yield waits + ("; the sealer does not run: `gateway doctor`" if age > LONG else "")
+        yield waits + (SUSPECT if age > LONG else "")
+    elif found.unsealed:
+        yield f"not sealed yet: {found.unsealed}; since when cannot be read"
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def _audit(case: Mapping[str, Any]) -> str:
     said = (
         "<p>No row here differs from its seal. Of the whole chain <code>gateway audit verify</code> tells.</p>"
         if case["audit_holds"]
-        else '<p class="broken">A row below does not fit its seal: it is not what was written then.</p>'
+        else '<p class="broken">A row below is damaged, or does not fit its seal: it is not what was written then.</p>'
     )
     return said + paper.table(case["audit"])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.cli import agents, approvals, audit, conversations, dead, doctor, people, stop
+from config.cli import agents, approvals, audit, conversations, dead, doctor, people, slack, stop
 from config.cli.rows import one_line
 
 if TYPE_CHECKING:
@@ -113,17 +113,19 @@ app.add_typer(people.app, name="people")
 app.add_typer(dead.app, name="dead")
 app.add_typer(agents.app, name="agents")
 app.add_typer(audit.app, name="audit")
+app.add_typer(slack.app, name="slack")
 
 
 def _start(work: "Callable[[Settings], Coroutine[Any, Any, None]]") -> None:
     """Settings first: a wrong one is told before the heavy imports."""
-    from config import logs
+    from config import logs, stopping
     from config.settings import read
 
     with one_line():
         settings = read()
         logs.set_up(settings.log_level, settings.log_format)
         asyncio.run(work(settings))
+    stopping.leave()
 
 
 def main() -> None:

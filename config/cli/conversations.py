@@ -1,7 +1,7 @@
 """`gateway conversations ...`: the fate of every message in order, the stop of a turn, and a person who takes over."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Protocol, assert_never
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
@@ -12,7 +12,8 @@ from gateway.errors import GiveUp
 
 if TYPE_CHECKING:
     from gateway.fate import Conversation, Step
-    from gateway.store import Store, Tx
+    from gateway.ports import Engine
+    from gateway.store import Store
 
 app = typer.Typer(help="Conversations: what became of every message. Without anybody's words.", no_args_is_help=True)
 
@@ -77,46 +78,40 @@ app.command(
 def take(conversation: Id) -> None:
     """Take a conversation over from the agent. What the customer writes is kept until `release`. Twice is safe.
 
-    The customer is told at their next message that a person looks after them. A turn that runs, or goes on after a
-    decision, ends as a draft for operations.
+    The customer is told at their next message that a person looks after them. A turn that runs is stopped, as
+    `interrupt` does; one that goes on after a decision ends as a draft for operations.
     """
-    from gateway import handoff
-
-    taken = over_the_rows(lambda store, _: _hand(store, conversation, handoff.take))
+    taken = over_the_rows(lambda store, _: _take(store, conversation))
     typer.echo(f"conversation {conversation} is with a person {'now' if taken else 'already'}")
 
 
 @app.command(epilog="Example: gateway conversations release 3")
 def release(conversation: Id) -> None:
     """Give a conversation back to the agent. What was kept goes to it, in order. Twice is safe."""
-    from gateway import handoff
-
-    released = over_the_rows(lambda store, _: _hand(store, conversation, handoff.release))
+    released = over_the_rows(lambda store, _: _release(store, conversation))
     typer.echo(f"conversation {conversation} is with the agent {'again' if released else 'already'}")
 
 
-class _Hands(Protocol):
-    async def __call__(self, tx: "Tx", conversation_id: int, *, by: str, now: datetime) -> bool: ...
+async def _take(store: "Store", conversation: int) -> bool:
+    from gateway import handoff
+
+    await _there_is(store, conversation)
+    engine = _engine_of(store)
+    return await store.write(lambda tx: handoff.take(tx, engine, conversation, by=whoever(), now=now()))
 
 
-async def _hand(store: "Store", conversation: int, hands: _Hands) -> bool:
-    from gateway.store import fate
+async def _release(store: "Store", conversation: int) -> bool:
+    from gateway import handoff
 
-    if await store.read(lambda db: fate.outline(db, conversation)) is None:
-        raise _unknown(conversation)
-    return await store.write(lambda tx: hands(tx, conversation, by=whoever(), now=now()))
+    await _there_is(store, conversation)
+    return await store.write(lambda tx: handoff.release(tx, conversation, by=whoever(), now=now()))
 
 
 async def _interrupt(store: "Store", conversation: int) -> None:
     from gateway import stop
-    from gateway.store import fate
-    from gateway.work.local import LocalEngine
-    from gateway.work.postgres import PostgresEngine
 
-    if await store.read(lambda db: fate.outline(db, conversation)) is None:
-        raise _unknown(conversation)
-    # Neither runs anything here. On PostgreSQL the stop and the wake-up reach the worker; on SQLite nothing can.
-    engine = LocalEngine() if store.on_sqlite else PostgresEngine(store.url)
+    await _there_is(store, conversation)
+    engine = _engine_of(store)
     stopped = await store.write(lambda tx: stop.interrupt(tx, engine, conversation, by=whoever(), now=now()))
     if not stopped:
         typer.echo(f"no turn of conversation {conversation} runs")
@@ -125,6 +120,21 @@ async def _interrupt(store: "Store", conversation: int) -> None:
         typer.echo("cut it short, so the next message follows when the agent has ended it")
     else:
         typer.echo("the turn that ran is stopped")
+
+
+async def _there_is(store: "Store", conversation: int) -> None:
+    from gateway.store import fate
+
+    if await store.read(lambda db: fate.outline(db, conversation)) is None:
+        raise _unknown(conversation)
+
+
+def _engine_of(store: "Store") -> "Engine":
+    """Runs nothing here. On PostgreSQL a stop and a wake-up reach the worker; on SQLite nothing can."""
+    from gateway.work.local import LocalEngine
+    from gateway.work.postgres import PostgresEngine
+
+    return LocalEngine() if store.on_sqlite else PostgresEngine(store.url)
 
 
 def _unknown(conversation: int) -> GiveUp:

@@ -42,4 +42,6 @@ def _hidden(character: str) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, bytes):
+        return value.hex()  # somebody's hand: SQLite keeps what is written, whatever the column is
     return dataclasses.asdict(value)
