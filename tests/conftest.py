@@ -11,10 +11,19 @@ import pytest
 
 from config import schema
 from tests.helpers.clock import Clock
-from tests.helpers.databases import scratch
+from tests.helpers.databases import Copies, scratch
 from tests.helpers.town import Town, Under
 
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody here speaks https to the world, and reading whom it trusts is 30 ms of work for each client."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SSL_CERT_FILE", raising=False)
+        environment.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +41,15 @@ def postgres() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What people do (`flows`) is walked on SQLite by bin/test, and on PostgreSQL too by the long tests: meanwhile the
-    conformance suite holds both databases to one contract.
+    """What people do (`flows`) and what the agent server does is walked on SQLite by bin/test, and on PostgreSQL too by
+    the long tests: meanwhile the conformance suite holds both databases to one contract.
     """
+    collected = {item.nodeid for item in items}
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        if "flows" in item.path.parts and params.get("database_url") == "postgres":
+        is_flow = "flows" in item.path.parts and params.get("database_url") == "postgres"
+        is_twin = "[postgres" in item.nodeid and item.nodeid.replace("[postgres", "[sqlite") in collected
+        if is_flow or ("agent" in item.path.parts and is_twin):
             item.add_marker(pytest.mark.long)
 
 
@@ -47,6 +59,13 @@ def template(postgres: str) -> Iterator[str]:
     with scratch(postgres) as url:
         schema.migrate(url)
         yield url.rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def copies(postgres: str, template: str) -> Iterator[Copies]:
+    made = Copies(postgres, template)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +84,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("template_file"), tmp_path / "gateway.db")
         yield f"sqlite:///{tmp_path}/gateway.db"
         return
-    with scratch(request.getfixturevalue("postgres"), template=request.getfixturevalue("template")) as url:
+    copies: Copies = request.getfixturevalue("copies")
+    with copies.lent() as url:
         yield url
 
 

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from config.serving import bind, serving
+from gateway.doors import Seen
 from gateway.events import DeliveryReported, Identity, MessageReceived, Verdict
 from gateway.ports import Added, Decision
 
@@ -44,15 +45,22 @@ class RecordingApprovals:
     reads: Decision = field(default_factory=lambda: Decision(result="unknown"))
     decides: Decision = field(default_factory=lambda: Decision(result="decided"))
     asked: list[tuple[str, Identity]] = field(default_factory=list)
-    opened: list[tuple[str, Identity, str]] = field(default_factory=list)
+    openings: list[tuple[str, Identity, str, str]] = field(default_factory=list)
     decided: list[tuple[str, Identity, Verdict, str, str]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     fails: Exception | None = None
+    has_opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
         self.asked.append((approval_id, who))
-        self.opened += [(approval_id, who, via)] if whole else []
         return self.reads
+
+    async def whole(self, approval_id: str, who: Identity, *, via: str) -> Decision:
+        return self.reads
+
+    async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
+        self.openings.append((approval_id, who, via, digest))
+        self.has_opened.set()
 
     async def decide(
         self,
@@ -72,9 +80,20 @@ class RecordingApprovals:
 
 
 @dataclass
+class RecordingReaching:
+    says: Seen = "seen"
+    pressed: list[tuple[str, Identity]] = field(default_factory=list)
+
+    async def seen(self, check: str, who: Identity) -> Seen:
+        self.pressed.append((check, who))
+        return self.says
+
+
+@dataclass
 class RecordingDoor:
     inbox: RecordingInbox = field(default_factory=RecordingInbox)
     approvals: RecordingApprovals = field(default_factory=RecordingApprovals)
+    reaching: RecordingReaching = field(default_factory=RecordingReaching)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_wrong_usage_exits_with_2(words: tuple[str, ...], tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("command", STARTS, ids=" ".join)
 def test_half_a_configuration_stops_with_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
-    said = one_line(gateway(tmp_path, *command, SLACK__BOT_TOKEN="xoxb-s3cret"))
+    said = one_line(asks(tmp_path, *command, SLACK__BOT_TOKEN="xoxb-s3cret"))
 
     assert said.startswith("gateway: SLACK__SIGNING_SECRET is not set: set it")
     assert "s3cret" not in said
@@ -138,7 +138,7 @@ def test_half_a_configuration_stops_with_one_line(command: tuple[str, ...], tmp_
 
 @pytest.mark.parametrize("command", STARTS, ids=" ".join)
 def test_a_group_that_is_set_as_a_variable_stops_with_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
-    assert one_line(gateway(tmp_path, *command, SLACK="on")).startswith("gateway: SLACK")
+    assert one_line(asks(tmp_path, *command, SLACK="on")).startswith("gateway: SLACK")
 
 
 @pytest.mark.parametrize("command", OVER_THE_ROWS, ids=" ".join)
@@ -204,7 +204,7 @@ async def test_a_broken_policy_does_not_keep_anybody_from_stopping_an_agent(data
 
 @pytest.mark.parametrize("command", [("web",), ("worker",)], ids=" ".join)
 def test_web_and_worker_need_a_server(command: tuple[str, ...], tmp_path: Path) -> None:
-    said = one_line(gateway(tmp_path, *command))
+    said = one_line(asks(tmp_path, *command))
 
     assert "DATABASE_URL" in said
     assert "gateway run" in said
@@ -212,14 +212,14 @@ def test_web_and_worker_need_a_server(command: tuple[str, ...], tmp_path: Path) 
 
 @pytest.mark.parametrize("address", ["mysql://h/n", "postgresql://me:s3cret@127.0.0.1:1/none"])
 def test_a_database_that_cannot_be_is_one_line(address: str, tmp_path: Path) -> None:
-    said = one_line(gateway(tmp_path, "migrate", DATABASE_URL=address))
+    said = one_line(asks(tmp_path, "migrate", DATABASE_URL=address))
 
     assert "DATABASE_URL" in said
     assert "s3cret" not in said
 
 
 def test_a_policy_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    said = one_line(gateway(tmp_path, "run", GATEWAY_CONFIG="nowhere.toml", PORT="0"))
+    said = one_line(asks(tmp_path, "run", GATEWAY_CONFIG="nowhere.toml", PORT="0"))
 
     assert said.startswith("gateway: GATEWAY_CONFIG: nowhere.toml cannot be read")
 
@@ -234,7 +234,7 @@ def test_migrate_makes_the_database_and_twice_is_safe(tmp_path: Path) -> None:
 
 
 def test_who_reads_only_the_beginning_is_not_told_of_a_broken_database(tmp_path: Path) -> None:
-    gateway(tmp_path, "migrate")
+    asks(tmp_path, "migrate")
     unread, written = os.pipe()
     os.close(unread)
     try:
@@ -243,4 +243,4 @@ def test_who_reads_only_the_beginning_is_not_told_of_a_broken_database(tmp_path:
         os.close(written)
 
     assert done.stderr == ""
-    assert "everything" in gateway(tmp_path, "pause", "--list").stdout
+    assert "everything" in asks(tmp_path, "pause", "--list").stdout

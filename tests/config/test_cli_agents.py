@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from adapters.agent.server.app import ServerSettings
 from config.cli import app
 from tests.adapters.agent.world import AGENTS, serving
-from tests.helpers.cli import gateway
+from tests.helpers.cli import asks
 
 WRITER = """
 agent_type = "functional"
@@ -187,7 +187,7 @@ async def test_a_key_that_is_refused_is_one_line_without_it(folder: Path, settin
 def test_a_server_does_not_start_with_a_definition_that_is_wrong(written: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config/agents").mkdir(parents=True)
     (tmp_path / "config/agents/desk.toml").write_text(written)
-    done = gateway(tmp_path, "agents", "serve", "--port", "0")
+    done = asks(tmp_path, "agents", "serve", "--port", "0")
 
     assert done.returncode == 1
     assert said in done.stderr.splitlines()[-1]

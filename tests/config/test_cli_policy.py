@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import ROOT, gateway
+from tests.helpers.cli import ROOT, asks
 
 POLICY = """
 [[routes]]
@@ -17,7 +17,7 @@ slack = "U0ANA"
 sms = "+15550002222"
 
 [people.max]
-slack = "max"
+slack = "U0MAX"
 email = "max@acme.example"
 
 [approvals.default]
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def explained(folder: Path, *words: str) -> list[str]:
-    done = gateway(folder, "approvals", "explain", *words)
+    done = asks(folder, "approvals", "explain", *words)
     assert (done.returncode, done.stderr) == (0, "")
     return [" ".join(line.split()) for line in done.stdout.splitlines()]
 
@@ -83,7 +83,7 @@ def test_explain_says_what_the_policy_decides_by_itself_and_what_it_cannot_evalu
 
 def test_explain_reads_values_as_json_and_else_as_text(folder: Path) -> None:
     words = ("issue_refund", "amount=40", "order_id=A-1001", "urgent=true", 'tags=["a"]', "note=NaN")
-    told = json.loads(gateway(folder, "approvals", "explain", *words, "--json").stdout)
+    told = json.loads(asks(folder, "approvals", "explain", *words, "--json").stdout)
 
     assert told["arguments"] == {"amount": 40, "order_id": "A-1001", "urgent": True, "tags": ["a"], "note": "NaN"}
     assert (told["table"], told["says"], told["terms"]["required"]) == ("approvals.tools.issue_refund", "ask", 1)
@@ -91,22 +91,32 @@ def test_explain_reads_values_as_json_and_else_as_text(folder: Path) -> None:
 
 
 def test_people_are_listed_with_what_they_may_decide(folder: Path) -> None:
-    listed = json.loads(gateway(folder, "people", "list", "--json").stdout)
+    listed = json.loads(asks(folder, "people", "list", "--json").stdout)
 
     assert [(one["name"], one["decides"]) for one in listed] == [("ana", ["default", "issue_refund"]), ("max", [])]
-    assert "U0ANA" in gateway(folder, "people", "list").stdout
+    assert "U0ANA" in asks(folder, "people", "list").stdout
 
 
-def test_an_address_that_cannot_be_is_named(folder: Path) -> None:
-    done = gateway(folder, "people", "check", "--json")
+def test_every_person_and_approver_is_looked_at_once(folder: Path) -> None:
+    done = asks(folder, "people", "check", "--json")
 
     found = {(one["who"], one["address"]): one for one in json.loads(done.stdout)}
-    assert done.returncode == 1
-    assert found["max", "slack:max"]["found"] == "unknown"
-    assert "it is not a Slack user's id" in found["max", "slack:max"]["why"]
+    assert done.returncode == 0
     assert found["ana", "sms:+15550002222"]["found"] == "unchecked"
+    assert ("max", "slack:U0MAX") in found
     assert ("slack:group:S0LEADS", "slack:group:S0LEADS") in found
     assert ("slack:U0BEN", "slack:U0BEN") in found
+
+
+def test_an_approver_who_can_never_decide_stops_the_start(folder: Path) -> None:
+    (folder / "config/gateway.toml").write_text(POLICY.replace('"slack:U0BEN"', '"slack:ben"'))
+
+    for words in (("run",), ("people", "check"), ("doctor",)):
+        done = asks(folder, *words, PORT="0")
+        assert done.returncode == 1
+        said = done.stderr or done.stdout
+        assert 'config/gateway.toml, line 20: approvals.tools.issue_refund.approvers: "slack:ben" can never' in said
+        assert "a Slack member id, such as U0123ABCD or T0TEAM/U0123ABCD" in said
 
 
 def test_a_rule_for_a_tool_that_no_agent_has_stops_the_start(folder: Path) -> None:
@@ -114,10 +124,10 @@ def test_a_rule_for_a_tool_that_no_agent_has_stops_the_start(folder: Path) -> No
     path.write_text(POLICY.replace("tools.issue_refund", "tools.issue_refunds"))
 
     for words in (("run",), ("approvals", "explain", "issue_refund"), ("people", "list")):
-        done = gateway(folder, *words, PORT="0")
+        done = asks(folder, *words, PORT="0")
         assert done.returncode == 1
         assert done.stderr == (
             "gateway: config/gateway.toml: [approvals.tools.issue_refunds]: no agent in config/agents has that tool; "
             "did you mean issue_refund?\n"
         )
-    assert "issue_refunds" in gateway(folder, "doctor").stdout
+    assert "issue_refunds" in asks(folder, "doctor").stdout

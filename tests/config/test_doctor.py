@@ -18,7 +18,7 @@ from gateway.events import ThreadRef
 from gateway.store import Store, Tx, arrivals, lanes, marks
 from gateway.work.local import only_engine
 from tests.adapters.doors import OutsideSystem
-from tests.helpers.cli import ROOT, gateway, says
+from tests.helpers.cli import ROOT, asks, says
 from tests.helpers.databases import scratch
 from tests.helpers.process import until
 from tests.helpers.proxy import proxied
@@ -80,7 +80,7 @@ async def test_beside_a_gateway_at_work_all_is_well_and_nothing_changes(town: To
 
 
 def test_before_the_first_start_it_says_what_is_not_there_and_makes_nothing(tmp_path: Path) -> None:
-    done = gateway(set_up(tmp_path), "doctor")
+    done = asks(set_up(tmp_path), "doctor")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert line(done.stdout, "database").startswith("look ")
@@ -88,7 +88,7 @@ def test_before_the_first_start_it_says_what_is_not_there_and_makes_nothing(tmp_
 
 
 def test_a_wrong_setting_is_the_one_line_there_is(tmp_path: Path) -> None:
-    done = gateway(tmp_path, "doctor", SLACK__BOT_TOKEN="xoxb-s3cret")
+    done = asks(tmp_path, "doctor", SLACK__BOT_TOKEN="xoxb-s3cret")
 
     assert (done.returncode, done.stderr) == (1, "")
     (said,) = done.stdout.splitlines()
@@ -97,7 +97,7 @@ def test_a_wrong_setting_is_the_one_line_there_is(tmp_path: Path) -> None:
 
 
 def test_a_script_reads_it_as_json(tmp_path: Path) -> None:
-    done = gateway(set_up(tmp_path), "doctor", "--json", GATEWAY_CONFIG="nowhere.toml")
+    done = asks(set_up(tmp_path), "doctor", "--json", GATEWAY_CONFIG="nowhere.toml")
 
     found = json.loads(done.stdout)
     assert done.returncode == 1

@@ -181,6 +181,7 @@ WORDS = ("refund", "A-1001", "kites", "Please", "broken in transit", "A-1003", A
 
 
 @pytest.mark.parametrize("form", ["plain", pytest.param("json", marks=pytest.mark.long)])
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 async def test_a_day_at_debug_level_leaves_no_words_numbers_or_secrets_in_the_log(
     form: str, database_url: str, tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ async def test_a_sender_over_the_cap_is_told_once_and_not_answered(start: Start,
 
     assert ends.sms.told(ALICE) == ["about one", "about two", WORDS.capped]
     await until(lambda: _all_handled(core), "an end")
-    assert ends.agents.posts() == ["one", "two", "boats"]
+    assert sorted(ends.agents.posts()) == ["boats", "one", "two"]
     assert (await core.statuses())[:5] == ["done", "done", "capped", "capped", "capped"]
     assert len(alerts(ends)) == 1
     assert ALICE not in alerts(ends)[0]

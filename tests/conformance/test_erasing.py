@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel
 
-from gateway import exporting, proving
+from gateway import audit, exporting, proving
 from gateway.emptying import ERASED
 from gateway.erasing import WHY, Erased, Erasing, Session, beside, of_person
 from gateway.errors import AgentUnavailable, TryLater
-from gateway.events import Receipt, ShowOutcome, ThreadRef, Verdict
+from gateway.events import Delivery, DeliveryReported, Identity, Receipt, ShowOutcome, ThreadRef, Verdict
 from gateway.ports import Added
 from gateway.store import checks
 from gateway.verifying import Head
@@ -310,6 +310,42 @@ async def _is_queued_again(core: Core) -> bool:
 
 async def _no_lease(core: Core) -> bool:
     return not any(row["name"].startswith("out:") for row in await core.rows("leases"))
+
+
+async def test_a_carrier_that_gives_up_on_what_was_erased_leaves_no_dead_letter(
+    start: Start, ends: Ends, clock: Clock
+) -> None:
+    core = await start()
+    await core.receives(ALICE, WORDS, "E1")
+    await seen(lambda: ends.sms.told(ALICE))
+    await until(lambda: _all_sent(core), "the reply")
+    await erased(core, clock)
+    (reply,) = await core.rows("outbox")
+
+    failed = DeliveryReported(channel="sms", provider_id=reply["provider_id"], state=Delivery.FAILED, error="30005")
+    await core.door.inbox.report(failed)
+    await core.door.inbox.report(failed)
+
+    (row,) = await core.rows("outbox")
+    assert (row["status"], row["error"], row["payload"]) == ("dropped", None, "{}")
+
+
+@pytest.mark.parametrize("asked", ["alice@acme.example", "älice@acme.example"])
+async def test_a_person_is_found_by_their_mail_address_in_capitals_or_not(
+    asked: str, start: Start, clock: Clock
+) -> None:
+    core = await start(at_work=False)
+    who = Identity(channel="email", account="help@gate.example", address=asked.upper())
+    thread = ThreadRef("email", "help@gate.example", "root-1")
+    await core.door.inbox.add(replace(text(ALICE, WORDS, f"mail-{who.address}"), sender=who, thread=thread))
+
+    mine = await core.store.survey(lambda db: of_person(db, "email", asked))
+    counts = await erasing(core, clock).unrouted(mine, by=BY)
+
+    assert counts.messages_in == 1
+    assert WORDS not in await written(core)
+    assert who.address not in await written(core)
+    assert audit.pseudonym(who) == audit.pseudonym(replace(who, address=asked)), "also when the words are gone"
 
 
 async def test_nothing_of_others_is_touched(start: Start, ends: Ends, clock: Clock) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.events import MediaRef, MessageReceived, ThreadRef, lane_events
 from tests.helpers.agents import Call
-from tests.helpers.approvers import Team, policy
+from tests.helpers.approvers import OPS, Team, policy
 from tests.helpers.clock import Clock
 from tests.helpers.core import ALICE, WORDS, Ends, Start, text
 
@@ -45,6 +45,23 @@ async def test_five_texts_sent_while_parked_come_one_by_one_after_the_decision(o
 
     assert team.ends.agents.posts()[1:] == FIVE
     assert team.ends.sms.told(ALICE)[2:] == ["ran", *(f"about {words}" for words in FIVE)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (["requester"], WORDS.held_for_requester),
+        (["requester", OPS], WORDS.held),
+    ],
+)
+async def test_who_is_the_only_one_asked_hears_of_no_colleague(
+    start: Start, ends: Ends, clock: Clock, ask: list[str], told: str
+) -> None:
+    team = Team(await start(at_work=False, policy=policy(ask=ask, approvers=["requester", "ana"])), ends, clock)
+    await team.asked(seen_by="ana")
+    await write(team, "one", "two")
+
+    assert [said for said in ends.sms.told(ALICE) if "I have your message" in said] == [told]
 
 
 async def test_five_texts_sent_while_parked_come_as_one_where_the_route_says_so(batch: Team) -> None:

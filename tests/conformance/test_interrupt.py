@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import AgentUnavailable
+from gateway.events import ApprovalView, Deny, ShowOutcome
 from tests.helpers.agents import AgentTurn, asks_first, waits_for
-from tests.helpers.core import ALICE, Core, Ends, Start, seen
+from tests.helpers.core import ALICE, WORDS, Core, Ends, Start, seen
 from tests.helpers.process import until
 
 pytestmark = pytest.mark.long
@@ -96,6 +97,59 @@ async def test_a_turn_that_waits_for_a_decision_is_not_stopped(start: Start, end
     assert not await core.interrupt()
     await core.approves(card.id)
     await seen(lambda: "refunded" in ends.sms.told(ALICE))
+
+
+async def test_a_turn_that_goes_on_after_a_decision_is_stopped_and_its_card_says_so(start: Start, ends: Ends) -> None:
+    core, gate = await start(), asyncio.Event()
+    await _asks_and_is_approved(core, ends, gate)
+    await seen(lambda: "hearing Delta" in ends.steps.passed)
+
+    assert await core.interrupt()
+    await until(lambda: _is(core, "interrupted"), "the interrupt", within_s=5)
+    await core.receives(ALICE, "kites")
+    gate.set()  # the agent is done at last
+    await seen(lambda: "about kites" in ends.sms.told(ALICE))
+
+    assert ends.sms.told(ALICE) == [WORDS.asked, "about kites"]
+    assert [row["state"] for row in await core.rows("turns")] == ["interrupted", "done"]
+    await seen(lambda: _outcomes(ends)[-1].trouble == "its turn was stopped")
+
+
+async def test_a_decision_on_its_way_to_the_agent_goes_there_no_more(start: Start, ends: Ends) -> None:
+    core, gate = await start(), asyncio.Event()
+    ends.steps.fails("answering", AgentUnavailable("the line was lost", retry_after=60))
+    await _asks_and_is_approved(core, ends, gate)
+    await until(lambda: _decision_waits(core), "a pause")
+
+    assert await core.interrupt()
+    await core.receives(ALICE, "kites")
+    gate.set()
+    await seen(lambda: "about kites" in ends.sms.told(ALICE))
+
+    assert ends.sms.told(ALICE) == [WORDS.asked, "about kites"]
+    (session,) = ends.agents.sessions.values()
+    assert [type(said) for _, said in session.told] == [Deny], "what it still waits for is withdrawn"
+
+
+async def _asks_and_is_approved(core: Core, ends: Ends, gate: asyncio.Event) -> None:
+    async def asks_and_waits(turn: AgentTurn) -> None:
+        await turn.asks()
+        turn.streams("...")
+        await gate.wait()
+        turn.replies("refunded")
+
+    ends.agents.does(asks_and_waits, on="refund")
+    await core.receives(ALICE, "refund")
+    (card,) = await seen(ends.slack.cards)
+    await core.approves(card.id)
+
+
+def _outcomes(ends: Ends) -> list[ApprovalView]:
+    return [one.message.approval for one in ends.slack.taken if isinstance(one.message, ShowOutcome)]
+
+
+async def _decision_waits(core: Core) -> bool:
+    return any(row["kind"] == "decision" and row["not_before"] for row in await core.rows("inbox"))
 
 
 async def test_two_who_stop_the_same_turn_at_once_stop_it_once(start: Start, ends: Ends) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway import grace
 from gateway.events import ThreadRef, Verdict
 from gateway.store import pauses
 from tests.helpers.agents import asks_first, waits_for
@@ -182,15 +183,23 @@ async def test_what_was_approved_before_a_pause_waits_for_its_end(
     await seen(lambda: "refunded" in ends.sms.told(ALICE))
 
 
-async def test_a_deadline_passes_in_a_pause_of_the_approvals(start: Start, ends: Ends, clock: Clock) -> None:
+async def test_a_deadline_waits_for_the_end_of_a_pause_of_the_approvals(start: Start, ends: Ends, clock: Clock) -> None:
     core = await start()
     await _asked(core, ends)
     await pause(core, clock, "approvals")
 
     clock.passes(timedelta(hours=25))
+    await until(lambda: _put_off(core, clock), "a look at the deadline")
+    assert [row["state"] for row in await core.rows("approvals")] == ["pending"]
 
+    await resume(core, clock, "approvals")
+    clock.passes(grace.LEAST)
     await seen(lambda: any("UNANSWERED" in words for words in ends.sms.told(ALICE)))
     assert [row["state"] for row in await core.rows("approvals")] == ["expired"]
+
+
+async def _put_off(core: Core, clock: Clock) -> bool:
+    return all(row["due"] > clock() for row in await core.rows("timers") if row["kind"] == "expiry")
 
 
 async def _asked(core: Core, ends: Ends) -> Any:

@@ -4,18 +4,25 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import astuple
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from config.cli import app
 from config.wiring import now
 from gateway.events import ApprovalView
-from tests.helpers.approvers import CROWD, PHONES, Ballot, Team, crowd, decide_all
+from tests.helpers.agents import Call
+from tests.helpers.approvers import CROWD, PHONES, Ballot, Team, crowd, decide_all, policy
 from tests.helpers.cli import says
-from tests.helpers.core import KEY, Ends, Start
+from tests.helpers.clock import Clock
+from tests.helpers.core import ALICE, KEY, Core, Ends, Start
 from tests.helpers.coreproc import running
+from tests.helpers.process import until
 
 SURFACES = ("sms", "slack", "api")
 VERDICTS = ("approve", "deny")
@@ -108,3 +115,41 @@ async def test_of_a_process_and_the_command_line_one_wins(team: Team, database_u
     for name, line in said:
         assert name == winner or f"ed by {winner}" in line
     print(f"\n{'the command line' if winner in dict(said) else 'the process'} won: {json.dumps(said[0][1])}")
+
+
+ALERT = """
+INSERT INTO outbox (dedupe_key, channel, lane, kind, payload, status, attempts, unsure, created_at)
+VALUES (%s, 'slack', 'x', 'say', '{}', 'sent', 0, 0, now())
+"""
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_waits_for_their_turn_to_show_a_request_keeps_no_alert_from_others(
+    start: Start, ends: Ends, clock: Clock, database_url: str
+) -> None:
+    core = await start(at_work=False, policy=policy(more="[approvals.tools.wipe]\napprovers = []"))
+    Team(core, ends, clock).asks(Call("wipe"), Call("issue_refund"))
+    await core.receives(ALICE, "refund")
+    hours = [f"{at:%Y-%m-%dT%H}" for at in (clock(), clock() + timedelta(minutes=5))]
+
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SET LOCAL lock_timeout = '0.5s'")  # sooner than PostgreSQL looks for a deadlock
+        await other.execute("INSERT INTO marks (name, at) VALUES ('shown', now())")
+        opening = asyncio.create_task(core.drain())
+        await until(lambda: _waits(core), "its turn")
+        for hour in dict.fromkeys(hours):
+            await other.execute(ALERT, [f"alert:slack::C0ALERTS:nobody:wipe:{hour}"])
+        await other.rollback()
+        await opening
+
+    assert [row["state"] for row in await core.rows("approvals")] == ["expired", "pending"]
+    assert "alert" in str([row["dedupe_key"] for row in await core.rows("outbox")])
+
+
+async def _waits(core: Core) -> Any:
+    return await core.store.read(lambda db: _first(db, text(WAITS)))
+
+
+async def _first(db: Any, question: Any) -> Any:
+    return (await (await db.connection()).execute(question)).first()

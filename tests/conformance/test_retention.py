@@ -1,5 +1,6 @@
 """What is older than `[retention]` says is emptied, a day at a time; what somebody still waits for is not."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from gateway import proving
 from gateway.erasing import of_person
 from gateway.errors import ConfigError, WillNeverArrive
+from gateway.events import Delivery, DeliveryReported
 from gateway.policy import read
 from gateway.retaining import Retaining
+from gateway.store import dead
 from tests.helpers.agents import Call
 from tests.helpers.approvers import DENY, OPS, PHONES, Team, policy
 from tests.helpers.clock import Clock
@@ -134,6 +137,33 @@ async def test_a_request_waits_until_everybody_was_told_what_became_of_it(
     assert WORDS in str(await people.core.rows("approvals"))
 
 
+async def test_a_carrier_that_gives_up_on_what_is_gone_leaves_no_dead_letter(
+    start: Start, ends: Ends, clock: Clock
+) -> None:
+    people = await team(start, ends, clock, ask=[OPS, "sms:ana"])
+    await was_refunded(people)
+    alerts = len(ends.alerts())
+    await a_night_passes(people, 61)
+
+    await given_up(people)
+
+    assert {row["status"] for row in await people.core.rows("outbox") if row["channel"] == "sms"} == {"dropped"}
+    assert await people.core.store.read(dead.count) == (0, 0)
+    assert len(ends.alerts()) == alerts
+    noted = [json.loads(row["facts"]) for row in await people.core.rows("audit") if row["what"] == "undelivered"]
+    assert [(one["channel"], one["kind"]) for one in noted] == [("sms", "ask"), ("sms", "outcome")]
+
+
+async def given_up(team: Team) -> None:
+    """Twilio says of every text that it could not be delivered."""
+    for row in await team.core.rows("outbox"):
+        if row["channel"] == "sms":
+            receipt = row["provider_id"]
+            failed = DeliveryReported(channel="sms", provider_id=receipt, state=Delivery.FAILED, error="30005")
+            await team.core.door.inbox.report(failed)
+    await team.works()
+
+
 async def test_decisions_by_text_go_with_their_answers_and_their_codes(start: Start, ends: Ends, clock: Clock) -> None:
     people = await team(start, ends, clock, ask=[OPS, "sms:ana"])
     (card,) = await people.asked(Call("issue_refund", {"why": WORDS}))
@@ -169,6 +199,24 @@ async def test_many_rows_go_a_batch_at_a_time(start: Start, ends: Ends, clock: C
         *('{"turns":4}', '{"turns":4}', '{"turns":2}'),
     ]
     assert WORDS not in await written(people.core, "inbox", "outbox", "turns")
+
+
+async def test_a_clock_that_was_once_far_ahead_keeps_nothing_for_years(start: Start, ends: Ends, clock: Clock) -> None:
+    people = await team(start, ends, clock)
+    clock.passes(timedelta(days=5 * 365))
+    await was_refunded(people)
+    await a_night_passes(people)
+    clock.passes(timedelta(days=-5 * 365 - 1))
+    people = people.over(await start(at_work=False, policy=policy(more=BOTH)))
+    await people.core.receives(BOB, f"about {WORDS}", "E3")
+    await people.works()
+
+    await a_night_passes(people, 29)
+    assert str(await people.core.rows("inbox")).count(WORDS) == 2, "nobody knows how old the first one is"
+    await a_night_passes(people, 2)
+    assert WORDS not in await written(people.core, "inbox", "turns")
+    await a_night_passes(people, 31)
+    assert WORDS not in await written(people.core, "outbox", "approvals", "votes")
 
 
 async def test_several_processes_empty_each_row_once(start: Start, ends: Ends, clock: Clock) -> None:

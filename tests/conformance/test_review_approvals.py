@@ -98,9 +98,11 @@ async def test_a_deadline_takes_no_approval_of_its_turn_past_a_pause(
     refund, _ = await team.asked(REFUND, Call(tool="close_account", arguments={"account": 7}))
     assert (await team.clicks("ana", refund)).result == "decided"
     await team.works()
+    clock.passes(timedelta(hours=2))
+    await team.core.work.sweep()
     await team.core.store.write(lambda tx: stop.pause(tx, [scope], by="ana", reason="", now=clock()))
 
-    await team.after(timedelta(hours=2))
+    await team.works()
     assert (await team.states(), team.answers) == (["approved", "expired"], [])
 
     await team.core.store.write(lambda tx: stop.resume(tx, [scope], by="ana", now=clock()))

@@ -3,14 +3,20 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import insert
 
 from config.settings import OpsVariables
+from gateway import docket
+from gateway.store import Store, Tx
+from gateway.store.sql import table
+from gateway.store.tables import ApprovalRow
 from tests.helpers.clock import Clock
 from tests.helpers.meddling import spoil
 from tests.helpers.rows import rows
@@ -19,7 +25,16 @@ from tests.helpers.town import POLICY, Town
 
 REFUND = "Please refund order A-1001, $40."
 OPS = "a-token-of-the-tests-alone"
-TWO = POLICY.replace('"24h"', '"24h"\nredact = ["order_id"]') + '\n[people.max]\nslack = "U0MAX"\n'
+TWO = (
+    POLICY.replace('"24h"', '"24h"\nredact = ["order_id"]')
+    + """
+[people.max]
+slack = "U0MAX"
+
+[approvals.tools.update_address]
+approvers = ["max"]
+"""
+)
 SCHEMA = {"type": "object", "properties": {"order_id": {"type": "string"}, "amount": {"type": "number"}}}
 
 
@@ -86,6 +101,7 @@ async def test_ana_reads_the_whole_and_approves_and_the_customer_hears_it(api: A
 async def test_ana_changes_the_amount_and_its_type_is_looked_at(api: Api) -> None:
     ana, request = await api.terminal.token_of("ana"), await api.request()
     at = f"/{request['id']}"
+    await api.asks(ana, at)
     edit: dict[str, Any] = {"arguments": {"order_id": "A-1001", "amount": 35}, "digest": request["digest"]}
 
     wrong = await api.posts(ana, f"{at}/edit", edit | {"arguments": {"order_id": "A-1001", "amount": "35"}})
@@ -150,13 +166,44 @@ async def test_without_a_good_token_there_is_nothing(token: str, api: Api) -> No
         assert not token or token not in answer.text
 
 
-async def test_an_unknown_request_is_not_found(api: Api) -> None:
-    ana = await api.terminal.token_of("ana")
+async def test_an_unknown_request_is_answered_like_one_of_others_and_operations_hear_that_there_is_none(
+    api: Api,
+) -> None:
+    max_, request = await api.terminal.token_of("max"), await api.request()
+    edit, verdict = {"arguments": {}, "digest": request["digest"]}, {"verdict": "deny"}
 
-    for token in (ana, OPS):
-        assert (await api.asks(token, "/none")).status_code == 404
-    assert (await api.posts(ana, "/none/decision", {"verdict": "deny"})).status_code == 404
+    for path, body in (("", None), ("/decision", verdict), ("/edit", edit)):
+        of_others, unknown = [
+            await (api.asks(max_, f"/{id}{path}") if body is None else api.posts(max_, f"/{id}{path}", body))
+            for id in (request["id"], "none")
+        ]
+        assert (unknown.status_code, unknown.content) == (of_others.status_code, of_others.content)
+        assert unknown.headers.keys() == of_others.headers.keys()
+    assert (await api.asks(OPS, "/none")).status_code == 404
     assert (await api.http.get("/api/none")).json()["error"] == "http"
+
+
+async def asked_of_max(store: Store, like: dict[str, Any], number: int) -> None:
+    """So many newer requests, of a tool that is none of Ana's business."""
+    others = [
+        {**like, "id": f"max-{n}", "request_message_id": f"max-{n}", "tool": "update_address"}
+        | {"created_at": like["created_at"] + timedelta(seconds=n // 2)}
+        for n in range(number)
+    ]
+
+    async def deed(tx: Tx) -> None:
+        await (await tx.db.connection()).execute(insert(table(ApprovalRow)), others)
+
+    await store.write(deed)
+
+
+async def test_requests_of_others_take_no_place_in_the_list_of_ana(api: Api) -> None:
+    ana, request = await api.terminal.token_of("ana"), await api.request()
+    await asked_of_max(api.town.store, request, docket.LIMIT + 3)
+
+    for path in ("?limit=1", "?limit=1&all=true", ""):
+        assert [one["id"] for one in (await api.asks(ana, path)).json()] == [request["id"]]
+    assert [one["id"] for one in (await api.asks(OPS, "?limit=1")).json()] != [request["id"]]
 
 
 @pytest.mark.parametrize(

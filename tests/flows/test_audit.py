@@ -11,9 +11,10 @@ import pytest
 
 from gateway import cases
 from tests.helpers.cli import says
+from tests.helpers.clock import Clock
 from tests.helpers.meddling import spoil
 from tests.helpers.rows import rows
-from tests.helpers.town import Town
+from tests.helpers.town import POLICY, Town, Under
 
 REFUND = "Please refund order A-1001, $40. <b>Now</b>"
 
@@ -71,6 +72,24 @@ async def test_verify_says_that_it_is_whole_and_names_what_is_not(decided: Town)
     assert json.loads(await run(decided, "verify", "--json", code=1))["broken"]["n"] == 4
 
 
+@pytest.mark.parametrize(("words", "heads"), [("", 1), ("heads = false", 0)])
+async def test_the_head_goes_to_operations_unless_the_policy_says_no(
+    words: str, heads: int, under: Under, clock: Clock
+) -> None:
+    async with under(POLICY + words) as town:
+        await town.alice.texts(REFUND)
+        await town.card()
+        await sealed(town)
+
+        clock.passes(timedelta(days=1))
+        for _ in range(3):
+            await town.live.parts.work.sweep()
+
+        assert len(await rows(town.store, "audit_heads")) == heads
+        queued = [row["dedupe_key"] for row in await rows(town.store, "outbox")]
+        assert sum(":audit-head:" in key for key in queued) == heads
+
+
 async def test_one_case_is_exported_whole(decided: Town) -> None:
     case = json.loads(await run(decided, "export", await request(decided)))
 
@@ -97,6 +116,29 @@ async def test_a_row_of_the_case_that_was_changed_is_shown_as_broken(decided: To
     assert [row["what"] for row in case["audit"] if row["seal"] == "broken"] == ["shown"]
     assert not case["audit_holds"]
     assert "does not fit its seal" in await run(decided, "export", await request(decided), "--format", "html")
+
+
+@pytest.mark.parametrize(
+    ("database_url", "written"),
+    [
+        ("sqlite", "at = 'yesterday'"),
+        ("sqlite", "who = CAST(x'ff' AS TEXT)"),
+        ("sqlite", "facts = x'ff'"),
+        ("postgres", "at = 'infinity'"),
+    ],
+    indirect=["database_url"],
+)
+async def test_a_row_of_the_case_that_nobody_can_read_is_shown_as_damaged(written: str, decided: Town) -> None:
+    await spoil(decided.store, f"UPDATE audit SET {written} WHERE what = 'shown'")
+
+    case = json.loads(await run(decided, "export", await request(decided)))
+
+    assert [row["seal"] in ("damaged", "broken") for row in case["audit"]] == [False, True, False, False, False, False]
+    assert [row["what"] for row in case["audit"][2:]] == ["voted", "decided", "applied", "finished"]
+    assert not case["audit_holds"]
+    page = await run(decided, "export", await request(decided), "--format", "html")
+    assert "A row below is damaged" in page
+    assert (await run(decided, "verify", code=1)).startswith("broken at place 2: changed: audit row 2")
 
 
 async def test_the_page_is_complete_in_itself_and_runs_nothing(decided: Town, tmp_path: Path) -> None:

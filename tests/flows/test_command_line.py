@@ -71,10 +71,12 @@ async def test_who_has_not_opened_it_cannot_approve_it_unless_they_name_its_dige
     other = await terminal.runs("approvals", "approve", request, "--digest", "0" * 12, token=ana, code=1)
     assert "`gateway approvals show ID`" in unseen
     assert still == unseen
+    begun = await terminal.runs("approvals", "approve", request, "--digest", digest[:12], token=ana, code=1)
     assert "has changed" in other
+    assert begun == unseen, "the beginning stands also on a card that hides something"
     assert await states(town) == ["pending"]
 
-    assert "Approved" in await terminal.runs("approvals", "approve", request, "--digest", digest[:12], token=ana)
+    assert "Approved" in await terminal.runs("approvals", "approve", request, "--digest", digest, token=ana)
 
 
 async def test_ana_approves_a_smaller_refund_and_the_customer_gets_that(terminal: Terminal) -> None:
@@ -135,7 +137,7 @@ async def test_all_that_a_conversation_asks_for_is_denied_together(terminal: Ter
     nothing = await terminal.runs("approvals", "deny", "--conversation", "99", token=ana, code=1)
     said = await terminal.runs("approvals", "deny", "--conversation", conversation, token=ana)
 
-    assert nothing == "gateway: conversation 99 asks for nothing\n"
+    assert nothing == "gateway: conversation 99 asks for nothing that is yours to decide\n"
     assert said == f"{request}: Denied: issue_refund.\n"
     assert await states(town) == ["denied"]
 
@@ -153,10 +155,12 @@ async def test_a_colleague_who_may_not_decide_learns_nothing(terminal: Terminal)
         ("deny", request),
     ):
         said = await terminal.runs("approvals", *words, token=max_, code=1)
-        assert said == "gateway: This request is not yours to decide. Nothing was changed.\n"
-    together = await terminal.runs("approvals", "deny", "--conversation", conversation, token=max_, code=1)
-
-    assert together == "gateway: 1 not denied: not yours to decide\n"
+        there_is_none = [word.replace(request, "no-such-request") for word in words]
+        assert said.startswith("gateway: This request is not yours to decide. Nothing was changed.")
+        assert await terminal.runs("approvals", *there_is_none, token=max_, code=1) == said
+    for number in (conversation, "99"):
+        together = await terminal.runs("approvals", "deny", "--conversation", number, token=max_, code=1)
+        assert together == f"gateway: conversation {number} asks for nothing that is yours to decide\n"
     assert await states(town) == ["pending"]
 
 

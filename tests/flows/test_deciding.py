@@ -45,7 +45,7 @@ async def test_an_unknown_request_and_a_foreign_one_tell_nothing(town: Town) -> 
     unknown = await town.live.parts.door.approvals.decide("nothing", person("U0ANA"), Verdict.APPROVE, via="slack")
     foreign = await decide(town, person("U0MAX"))
 
-    assert (unknown.result, unknown.approval) == ("unknown", None)
+    assert (unknown.result, unknown.approval) == ("not_allowed", None)
     assert (foreign.result, foreign.approval) == ("not_allowed", None)
 
 

@@ -1,6 +1,8 @@
 """Decisions by text: a customer confirms in the parked thread itself, an approver anywhere; a word and a code."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
 
@@ -57,7 +59,7 @@ async def test_a_hedge_decides_nothing_and_is_held_like_any_message(hedge: str, 
         code = await town.alice.is_asked()
 
         await town.alice.texts(hedge)
-        await town.alice.reads(WORDS.held)
+        await town.alice.reads(WORDS.held_for_requester)
         assert await states(town) == ["pending"]
         await town.alice.texts(f"yes {code}")
 
@@ -110,6 +112,33 @@ async def test_who_was_asked_by_text_hears_what_was_decided_in_slack_and_comes_t
 
         assert "Already decided" in await town.bob.reads("Reason: too old")
         assert await states(town) == ["denied"]
+
+
+@pytest.mark.long
+async def test_a_code_that_ran_out_brings_the_request_again_and_the_new_one_decides(under: Under) -> None:
+    async with under(BY_TEXT) as town:
+        await town.alice.texts(REFUND)
+        late = await town.bob.is_asked()
+        town.clock.passes(timedelta(minutes=31))
+
+        await town.bob.texts(f"YES {late}")
+        assert "amount=40" in await town.bob.reads("That code ran out and decided nothing.")
+        assert await states(town) == ["pending"]
+        await town.bob.texts(f"YES {await town.bob.is_asked(2)}")
+
+        await town.alice.reads("I refunded $40")
+        assert "By ana, " in await town.bob.reads("Approved: issue_refund.")
+        assert [text for text in town.bob.got() if "approved by ana" in text] == [], "one text tells it"
+
+
+@pytest.mark.long
+async def test_above_the_amount_for_texts_a_text_says_where_to_decide(under: Under) -> None:
+    async with under(BY_TEXT.replace("[approvals.default]", "[approvals.default]\nmax_amount_sms = 30")) as town:
+        await town.alice.texts(REFUND)
+
+        said = await town.bob.reads("amount=40")
+        assert "It cannot be decided by text. Decide it in Slack or with gateway approvals." in said
+        assert not re.search("[0-9]{6}", said)
 
 
 @pytest.mark.long

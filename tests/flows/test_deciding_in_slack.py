@@ -42,7 +42,7 @@ async def test_two_people_approve_and_the_card_says_how_far_it_is(under: Under) 
         await town.ana.approves(card)
         assert "1 of 2" in await town.ana.is_told()
         halfway = await shows(town, "1 of 2: ana")
-        assert buttons(halfway) == ["approval_approve", "approval_deny"]
+        assert buttons(halfway) == ["approval_approve", "approval_edit", "approval_deny"]
         assert halfway["ts"] == card["ts"]
         await town.ana.approves(halfway)
         assert "1 of 2" in await town.ana.is_told(2)
@@ -94,7 +94,7 @@ async def test_a_click_on_a_card_that_was_changed_since_is_told_so(town: Town) -
 async def test_what_a_card_cannot_show_is_approved_where_all_of_it_is_seen(town: Town) -> None:
     await town.alice.texts(LONG)
     card = await town.card()
-    assert buttons(card) == ["approval_open", "approval_deny"]
+    assert buttons(card) == ["approval_open", "approval_edit", "approval_deny"]
     assert "more characters" in json.dumps(card["blocks"])
 
     form = await town.ana.opens(card)
@@ -120,7 +120,7 @@ async def test_hidden_arguments_are_seen_in_the_whole_request_alone(under: Under
         await town.alice.texts("I want my money back for A-1001, $40, please refund it.")
         card = await town.card()
         assert "order_id: (hidden here" in json.dumps(card["blocks"])
-        assert buttons(card) == ["approval_open", "approval_deny"]
+        assert buttons(card) == ["approval_open", "approval_edit", "approval_deny"]
 
         form = await town.ana.opens(card)
         assert "order_id: A-1001" in json.dumps(form["blocks"])
@@ -154,7 +154,7 @@ async def test_before_what_cannot_be_undone_slack_asks_once_more(under: Under) -
         card = await town.card()
 
         (row,) = [block for block in card["blocks"] if block["type"] == "actions"]
-        approve, deny = row["elements"]
+        approve, *_, deny = row["elements"]
         assert approve["confirm"]["confirm"]["text"] == "Approve"
         assert "confirm" not in deny
         await town.ana.approves(card)

@@ -3,15 +3,20 @@
 import asyncio
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.sandbox import cast
+from adapters.slack import trial
+from gateway import sentences
 from tests.helpers.rows import rows
 from tests.helpers.terminal import Terminal
 from tests.helpers.town import POLICY, Town, Under
 
+DIRECT = "D0U0ANA"
 PEOPLE = POLICY.replace('slack = "U0ANA"', f'slack = "U0ANA"\nsms = "{cast.BOB}"')
 
 
@@ -41,16 +46,39 @@ async def test_who_answers_is_reported_and_who_does_not_is_too(under: Under, tmp
         assert [row["what"] for row in await rows(town.store, "audit")] == ["people checked"]
 
 
+async def card_for_ana(town: Town) -> dict[str, Any]:
+    found = await town.until(lambda: town.sandbox.state()["channels"][DIRECT], "a test card for Ana")
+    return dict(found[-1])
+
+
 async def test_when_all_have_answered_nobody_waits_any_longer(under: Under, tmp_path: Path) -> None:
     async with under(PEOPLE) as town:
         asking = asyncio.create_task(Terminal(town, tmp_path).runs("people", "check", "--send"))
         await answers(town)
-        posts = await town.until(lambda: town.sandbox.state()["channels"]["D0U0ANA"], "a direct message to Ana")
-        await town.ana.writes("D0U0ANA", f"YES {code_in([post['text'] for post in posts])}")
+        await town.sandbox.click(cast.ANA, DIRECT, (await card_for_ana(town))["ts"], trial.SEEN)
 
         said = " ".join((await asking).split())
         assert f"ana sms:{cast.BOB} 20" in said
         assert "ana slack:U0ANA 20" in said
+        assert await town.ana.is_told() == sentences.SEEN["seen"]
+
+
+async def test_a_test_card_has_one_button_and_no_code_and_counts_only_its_own_persons_click(
+    under: Under, tmp_path: Path
+) -> None:
+    async with under(POLICY) as town:
+        asking = asyncio.create_task(Terminal(town, tmp_path).runs("people", "check", "--send", "--wait", "6s", code=1))
+        card = await card_for_ana(town)
+        await town.sandbox.click(cast.MAX, DIRECT, card["ts"], trial.SEEN)
+
+        assert await town.max.is_told() == sentences.SEEN["not_yours"]
+        assert [one["action_id"] for block in card["blocks"] for one in block.get("elements", [])] == [trial.SEEN]
+        assert code_in([json.dumps(card)]) == ""
+        assert "ana  slack:U0ANA  -" in await asking
+
+        town.clock.passes(timedelta(minutes=1))
+        await town.sandbox.click(cast.ANA, DIRECT, card["ts"], trial.SEEN)
+        assert await town.ana.is_told() == sentences.SEEN["over"]
 
 
 @pytest.mark.long

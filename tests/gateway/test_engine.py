@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from gateway.work.postgres import PostgresEngine
 from tests.helpers.process import until
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+STOPS_WITHIN_S = 5.0
 
 
 class Recorder:
@@ -25,6 +27,7 @@ class Recorder:
         self.drained: list[int] = []
         self.delivered: list[str] = []
         self.sweeps = 0
+        self.sweeps_slowly = self.sweeping = False
         self.stopped = False
         self.at_once: Counter[int] = Counter()
         self.most = 0
@@ -52,6 +55,9 @@ class Recorder:
 
     async def sweep(self) -> None:
         self.sweeps += 1
+        if self.sweeps_slowly:
+            self.sweeping = True
+            await self.gate.wait()
 
     async def beat(self) -> None:
         pass
@@ -167,6 +173,15 @@ async def test_a_stop_lets_what_runs_end(store: Store, engine: Engine) -> None:
         asyncio.get_running_loop().call_later(0.2, work.gate.set)
     assert work.drained == [1]
     assert work.stopped
+
+
+async def test_a_sweep_that_hangs_does_not_hold_up_a_stop(store: Store, engine: Engine) -> None:
+    work = Recorder()
+    async with at_work(engine, work):
+        work.sweeps_slowly = True
+        await seen(lambda: work.sweeping)
+        told = time.monotonic()
+    assert time.monotonic() - told < STOPS_WITHIN_S
 
 
 async def test_fifty_conversations_run_side_by_side(store: Store, engine: Engine) -> None:

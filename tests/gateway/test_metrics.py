@@ -113,6 +113,15 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def metrics(store: Store, clock: Clock) -> AsyncIterator[Metrics]:
+    """Patient: on a busy machine a question may take longer than its second, and most tests are not about that."""
+    metrics = Metrics(store, clock, channels=["sms", "slack"], one_s=30, patience_s=60)
+    yield metrics
+    await metrics.aclose()
+
+
+@pytest.fixture
+async def hasty(store: Store, clock: Clock) -> AsyncIterator[Metrics]:
+    """As they run."""
     metrics = Metrics(store, clock, channels=["sms", "slack"])
     yield metrics
     await metrics.aclose()
@@ -343,15 +352,13 @@ async def test_one_question_that_fails_is_left_out_and_named(
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_one_question_that_takes_long_is_left_out_until_it_is_answered(
-    metrics: Metrics, database_url: str
-) -> None:
+async def test_one_question_that_takes_long_is_left_out_until_it_is_answered(hasty: Metrics, database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as somebody:
         await somebody.execute("LOCK TABLE approvals IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
-        shown = await page(metrics)
+        shown = await page(hasty)
         took = time.monotonic() - began
-    afterwards = await page(metrics)
+    afterwards = await page(hasty)
 
     assert took < 2.5
     assert "approvals" in shown.missing

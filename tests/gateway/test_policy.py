@@ -203,6 +203,12 @@ def test_an_unknown_word_is_refused_with_its_line(text: str, line: int, word: st
     assert "docs/policy.md" in said
 
 
+def test_what_an_older_file_let_a_request_keep_can_still_be_read() -> None:
+    kept = Terms.model_validate_json('{"ask": ["slack:C0OPS"], "approvers": ["slack:bob", "sms:+1"]}')
+
+    assert kept.approvers == ("slack:bob", "sms:+1")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
@@ -226,8 +232,18 @@ def test_an_unknown_word_is_refused_with_its_line(text: str, line: int, word: st
         ('[approvals.default]\nescalate_after = "2h"\n', 1, "`escalate_after` needs `escalate_to`"),
         ('[approvals.default]\napprovers = ["requester"]\nrequired = 2\n', 1, "nobody could approve"),
         ('[approvals.default]\nask = ["sms:ana"]\n[people.ana]\nslack = "U0ANA"\n', None, "people.ana has no `sms`"),
-        ('[people.a]\nsms = "+1"\n[people.b]\nsms = "+1"\n', None, "both a and b"),
-        ('[people.requester]\nsms = "+1"\n', None, "cannot be a person's name"),
+        ('[people.a]\nsms = "+15550001"\n[people.b]\nsms = "+15550001"\n', None, "both a and b"),
+        ('[people.requester]\nsms = "+15550001"\n', None, "cannot be a person's name"),
+        ('[people.a]\nslack = "a"\n', 2, "a Slack member id, such as U0123ABCD"),
+        ('[people.a]\nslack = "C0OPS"\n', 2, "a Slack member id, such as U0123ABCD"),
+        ('[people.a]\nsms = "0555 000111"\n', 2, "a number with its country, such as +15550002222"),
+        ('[people.a]\nemail = "a.acme.example"\n', 2, '"a.acme.example": it is not a mail address'),
+        ('[approvals.default]\napprovers = ["slack:bob"]\n', 2, '"slack:bob" can never decide: it is not a Slack'),
+        ('[approvals.default]\napprovers = ["slack:group:leads"]\n', 2, "the id of a Slack user group"),
+        ('[approvals.default]\napprovers = ["sms:+0555"]\n', 2, '"sms:+0555" can never decide'),
+        ('[approvals.default]\napprovers = ["email:ana"]\n', 2, '"email:ana" can never decide'),
+        ('[[approvals.default.when]]\nif = "amount > 1"\napprovers = ["slack:bob"]\n', 3, '"slack:bob" can never'),
+        ('[approvals.default]\nask = ["sms:+1-555-000-1111"]\n', None, "nor a number like +15550001111"),
         ('[approvals.default]\napprovers = ["fax:123"]\n', 2, '"fax:123" is no identity'),
         ('[approvals.default]\napprovers = ["slack:"]\n', 2, '"slack:" is no identity'),
         ('[approvals.default]\nexpires_after = "8d"\n', 2, "at most 7d"),

@@ -188,6 +188,7 @@ async def test_no_row_can_have_two_seals_nor_a_place_two_rows(ten: Store) -> Non
         ("DELETE FROM audit_seals WHERE n = 1", 1, None, "removed"),
         ("DELETE FROM audit", 1, 1, "removed"),
         ("UPDATE audit SET id = 40 WHERE id = 4", 4, 4, "removed"),
+        ("INSERT INTO audit_seals (n, audit_id, hash) VALUES (-7, 11, 'x')", -7, 11, "inserted"),
     ],
 )
 async def test_whoever_meddles_is_found_in_the_first_place_that_does_not_hold(
@@ -200,7 +201,61 @@ async def test_whoever_meddles_is_found_in_the_first_place_that_does_not_hold(
     assert not told.whole
     assert told.broken is not None
     assert (told.broken.n, told.broken.audit_id, told.broken.what) == (n, row, what)
-    assert told.links == n - 1
+    assert told.links == max(n - 1, 0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL takes no such values
+@pytest.mark.parametrize(
+    ("statement", "n", "what"),
+    [
+        ("UPDATE audit_seals SET hash = CAST(x'ff' AS TEXT) WHERE n = 4", 4, "changed"),
+        ("UPDATE audit_heads SET at = 'yesterday'", 10, "rewritten"),
+        ("UPDATE audit_heads SET hash = CAST(x'ff' AS TEXT)", 10, "rewritten"),
+    ],
+)
+async def test_a_seal_or_a_head_that_nobody_can_read_is_named(
+    statement: str, n: int, what: str, ten: Store, clock: Clock
+) -> None:
+    clock.passes(NOW + timedelta(days=2) - clock())
+    await sealer(ten, clock).post_head()
+    await spoil(ten, statement)
+
+    told = (await found(ten)).broken
+
+    assert told is not None
+    assert (told.n, told.what) == (n, what)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "written"),
+    [
+        ("sqlite", "at = 'yesterday'"),
+        ("sqlite", "at = 5"),
+        ("sqlite", "who = CAST(x'ff' AS TEXT)"),
+        ("postgres", "at = 'infinity'"),
+    ],
+    indirect=["database_url"],
+)
+async def test_a_row_that_nobody_can_read_is_named_and_what_came_after_it_is_sealed(
+    written: str, store: Store, clock: Clock
+) -> None:
+    one = sealer(store, clock)
+    await happened(store, 10)
+    await spoil(store, f"UPDATE audit SET {written} WHERE id = 4")
+
+    before = await found(store)
+    for _ in range(12):
+        await one.seal()
+        clock.passes(timedelta(hours=1))
+
+    assert before.unsealed == 10
+    assert len(await chain(store)) == 10
+    told = await found(store)
+    assert (told.unsealed, told.links) == (0, 3)
+    assert told.broken is not None
+    assert (told.broken.n, told.broken.audit_id, told.broken.what) == (4, 4, "changed")
+    (said,) = await posted(store)
+    assert said.startswith("Gatehouse: audit row 4 cannot be read")
 
 
 async def test_two_rows_that_changed_places_are_told_apart_from_a_changed_one(ten: Store) -> None:
@@ -277,6 +332,57 @@ async def test_the_head_is_posted_once_a_day_while_the_chain_grows(store: Store,
     links = await rows(store, "audit_seals")
     assert await posted(store) == [f"Gatehouse: audit head {n} {links[n - 1]['hash']}" for n in (3, 4)]
     assert [row["n"] for row in await rows(store, "audit_heads")] == [3, 4]
+
+
+class Counting(Store):
+    """Counts how often something is to be written."""
+
+    writes = 0
+
+    async def write(self, deed: Any) -> Any:
+        self.writes += 1
+        return await super().write(deed)
+
+
+async def test_where_no_head_is_due_nothing_is_written(ten: Store, clock: Clock, database_url: str) -> None:
+    counting = Counting(database_url)
+    one, other = sealer(counting, clock), sealer(ten, clock)
+    clock.passes(NOW + timedelta(days=2) - clock())
+    await one.post_head()
+    await one.post_head()
+    assert counting.writes == 1
+
+    clock.passes(timedelta(days=3))
+    await one.post_head()
+    assert counting.writes == 1, "nothing was sealed since"
+
+    for _ in range(3):
+        await happened(ten)
+        await other.seal()
+        await one.post_head()
+    await counting.aclose()
+    assert counting.writes == 2, "it grew, and that day has its head now"
+    assert [row["n"] for row in await rows(ten, "audit_heads")] == [10, 11]
+
+
+@pytest.mark.parametrize("ahead", ["a row", "a head"])
+async def test_a_clock_that_was_once_far_ahead_does_not_stop_the_heads(ahead: str, store: Store, clock: Clock) -> None:
+    one, now = sealer(store, clock), clock()
+    clock.passes(timedelta(days=5 * 365))
+    await happened(store, at=clock())
+    await one.seal()
+    if ahead == "a head":
+        clock.passes(timedelta(days=1))
+        await one.post_head()
+    clock.passes(now - clock())
+    for _ in range(3):
+        await happened(store, at=clock())
+        await one.seal()
+        await one.post_head()
+        clock.passes(timedelta(days=1))
+
+    assert len(await posted(store)) == 3 + (ahead == "a head")
+    assert (await found(store)).whole
 
 
 async def test_no_head_is_posted_where_that_is_off(ten: Store, clock: Clock) -> None:

@@ -20,6 +20,7 @@ from gateway.inbox import Inbox
 from gateway.live import GROWTH, Live
 from gateway.outbox import Outbox
 from gateway.ports import Added, Channel, Clock, Decision, LiveReplies
+from gateway.reaching import Reaching
 from gateway.reconciling import Reconciling
 from gateway.store import Store
 from gateway.sweep import Sweep
@@ -167,7 +168,7 @@ def _wired(
     outbox = Outbox(
         store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
     )
-    delivery = Delivery(store, outbox, channels, clock, words, late_after=late_after, key=KEY)
+    delivery = Delivery(store, outbox, channels, clock, words, policy=policy, late_after=late_after, key=KEY)
     approvals = Approvals(store, engine, outbox, policy, clock, words, channels=channels, key=KEY)
     endings = Endings(store, outbox, approvals, clock, words)
     live = Live(store, ends.live, clock, ends.growth)
@@ -178,7 +179,7 @@ def _wired(
     catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
     reconciling = Reconciling(store, ends.agents, approvals, endings, clock)
     work = Work(conversations, delivery, sweep, catching_up, reconciling, stopping)
-    return Core(store, engine, Door(inbox, approvals), work, outbox)
+    return Core(store, engine, Door(inbox, approvals, Reaching(store, outbox, policy, clock)), work, outbox)
 
 
 async def seen(look: Callable[[], Any], what: str = "it", *, within_s: float = 20.0) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from gateway import delivery
 from gateway.errors import Uncertain, Unknowable
 from gateway.events import Outbound, Receipt, Say, ThreadRef
 from gateway.outbox import Outbox
+from gateway.policy import Policy
 from gateway.ports import Pace
 from gateway.store import Store, Tx
 from gateway.words import Words
@@ -32,6 +33,9 @@ class Carrier:
         self.bears: Pace | None = None
         self.began = asyncio.Event()
         self.gate: asyncio.Event | None = None  # set: sends wait for it
+
+    def parts(self, text: str) -> Sequence[str]:
+        return [text]
 
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"
@@ -102,6 +106,8 @@ class Office:
 
     def __init__(self, store: Store, carriers: dict[str, Any], clock: Clock) -> None:
         outbox = Outbox(store, Quiet(), carriers, clock, alerts=[OPS])
-        sends = delivery.Delivery(store, outbox, carriers, clock, Words(), late_after=timedelta(minutes=15))
+        sends = delivery.Delivery(
+            store, outbox, carriers, clock, Words(), policy=Policy(), late_after=timedelta(minutes=15)
+        )
         self.add, self.report, self.alert = outbox.add, outbox.report, outbox.alert
         self.deliver, self.beat = sends.deliver, sends.beat

@@ -48,6 +48,9 @@ class Scripted:
     def by_code(self) -> bool:
         return self.name == "sms"
 
+    def parts(self, text: str) -> Sequence[str]:
+        return text.split("\f")
+
     def shows_whole(self, approval: ApprovalView) -> bool:
         return approval.arguments is not None and len(str(approval.arguments)) < 2_000
 

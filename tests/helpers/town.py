@@ -18,6 +18,7 @@ from gateway import policy as policies
 from gateway.store import Store
 from tests.helpers import slack
 from tests.helpers.clock import Clock
+from tests.helpers.rows import rows
 
 POLICY = """
 [[routes]]
@@ -190,9 +191,13 @@ class Colleague:
         return (await self._town.until(self.forms, "the form for the reason"))[-1]  # type: ignore[no-any-return]
 
     async def opens(self, card: dict[str, Any]) -> dict[str, Any]:
-        """The whole of a request that its card does not show."""
+        """The whole of a request that its card does not show; it counts as opened when this returns."""
         await self.clicks(card, "approval_open")
-        return (await self._town.until(self.forms, "the whole request"))[-1]  # type: ignore[no-any-return]
+        form = (await self._town.until(self.forms, "the whole request"))[-1]
+        async with asyncio.timeout(PATIENCE_S):  # it is kept right after Slack has shown it
+            while not await rows(self._town.store, "openings"):
+                await self._town.sandbox.changed(self._town.sandbox.state()["version"], 0.05)
+        return form  # type: ignore[no-any-return]
 
     async def presses(self, form: dict[str, Any], action: str) -> None:
         """Click a button in an open form."""
@@ -202,6 +207,19 @@ class Colleague:
     async def submits(self, form: dict[str, Any], reason: str) -> None:
         response = await self._town.sandbox.submit(self.user, form["id"], {"reason": reason})
         assert response.status_code == 200
+
+    async def presses_edit(self, card: dict[str, Any]) -> dict[str, Any]:
+        """The form that opens."""
+        await self.clicks(card, "approval_edit")
+        return (await self._town.until(self.forms, "the form for the arguments"))[-1]  # type: ignore[no-any-return]
+
+    async def saves(self, form: dict[str, Any], **changes: str) -> dict[str, str]:
+        """Save what is in the form, after changes; what Slack shows beside the inputs then."""
+        inputs = [block["element"] for block in form["blocks"] if block["type"] == "input"]
+        values = {one["action_id"]: one.get("initial_value") or _chosen(one) for one in inputs}
+        response = await self._town.sandbox.submit(self.user, form["id"], {**values, **changes})
+        assert response.status_code == 200
+        return next((one["errors"] for one in self.forms() if one["id"] == form["id"]), {})
 
     async def denies(self, card: dict[str, Any], reason: str) -> None:
         await self.submits(await self.presses_deny(card), reason)
@@ -220,3 +238,7 @@ class Colleague:
     async def writes(self, channel: str, text: str, thread_ts: str | None = None) -> None:
         response = await self._town.sandbox.write(self.user, channel, text, thread_ts=thread_ts)
         assert response.status_code == 200
+
+
+def _chosen(select: dict[str, Any]) -> str:
+    return str((select.get("initial_option") or {}).get("value", ""))

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 DRIVERS = Path(__file__).parent / "drivers"
 PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
 WITHIN_S = 60
+ENVIRONMENT = dict(os.environ)  # as it was: what makes the SDK's environment does speak https to the world
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def sdk_environment() -> None:
     # Two workers of one run must not make it at once.
     with (Path(tempfile.gettempdir()) / "gatehouse-sdk.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run([ROOT / "bin" / "sdk"], capture_output=True, text=True, check=False)
+        made = subprocess.run([ROOT / "bin" / "sdk"], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if made.returncode == 0:
         return
     reason = f"bin/sdk could not make .venv-sdk: {made.stderr.strip()[-300:]}"

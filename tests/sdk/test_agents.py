@@ -55,7 +55,9 @@ async def test_a_functional_agent_fills_every_output_from_texts_and_files(sdk: S
 
 async def test_what_is_somebody_elses_or_a_files_is_refused_and_the_sdk_says_why(sdk: Sdk) -> None:
     model = {"provider": "offline", "model_id": ""}
-    async with httpx.AsyncClient(base_url=sdk.url, headers={"Authorization": "Bearer key-2"}, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=sdk.url, headers={"Authorization": "Bearer key-2"}, trust_env=False, verify=False
+    ) as http:
         theirs = (await http.post("/agent", json={"name": "theirs", "llm_client_key": model})).json()["id"]
     left = await sdk("park", key="key-2")
 

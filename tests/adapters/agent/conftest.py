@@ -1,15 +1,18 @@
 """A real embedded server on a real port, and the databases it can stand on."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine
 
 from adapters.agent.client import AgentClient
 from adapters.agent.server.app import ServerSettings
 from adapters.agent.server.database import Database
 from adapters.agent.server.store import Store
+from adapters.agent.server.tables import metadata
 from tests.adapters.agent.modelled import Talking, talking_through
 from tests.adapters.agent.wire import Wire, wired
 from tests.adapters.agent.world import AGENTS, client_of, serving
@@ -17,15 +20,30 @@ from tests.helpers.databases import scratch
 from tests.helpers.openai_stand_in import StandIn, openai_stand_in
 
 
+@pytest.fixture(scope="session")
+def agent_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database that each test's own is copied from: to make its tables takes longer than many a turn."""
+    path = tmp_path_factory.mktemp("template") / "agent.db"
+    engine = create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def sqlite_settings(tmp_path: Path) -> ServerSettings:
-    return ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path / 'agent.db'}")
+def agent_file(agent_template: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(agent_template, tmp_path / "agent.db"))
+
+
+@pytest.fixture
+def sqlite_settings(agent_file: Path) -> ServerSettings:
+    return ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{agent_file}")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerSettings]:
+def settings(request: pytest.FixtureRequest) -> Iterator[ServerSettings]:
     if request.param == "sqlite":
-        yield ServerSettings(agents_dir=AGENTS, database_url=f"sqlite:///{tmp_path / 'agent.db'}")
+        yield request.getfixturevalue("sqlite_settings")
         return
     url = request.getfixturevalue("scratch_postgres")
     with psycopg.connect(url, autocommit=True) as db:
@@ -60,8 +78,8 @@ async def wire(url: str) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    database = Database(f"sqlite:///{tmp_path / 'agent.db'}")
+async def store(agent_file: Path) -> AsyncIterator[Store]:
+    database = Database(f"sqlite:///{agent_file}")
     await database.open()
     yield Store(database)
     await database.close()

@@ -102,7 +102,7 @@ async def test_a_wrong_key_gets_401_at_every_door(locked_url: str) -> None:
             pass
     assert caught.value.response.status_code == 401
 
-    async with httpx.AsyncClient(base_url=locked_url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=locked_url, trust_env=False, verify=False) as http:
         for path in ("/agents", "/agent?id=support"):
             refused = await http.get(path, headers={"Authorization": "Bearer wrong"})
             assert (refused.status_code, list(refused.json())) == (401, ["error"])
@@ -119,7 +119,7 @@ async def test_the_right_key_opens(locked_url: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["/v1", ""])
 async def test_agents_are_listed_and_found_with_and_without_the_version(url: str, prefix: str) -> None:
-    async with httpx.AsyncClient(base_url=url.removesuffix("/v1") + prefix, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url.removesuffix("/v1") + prefix, trust_env=False, verify=False) as http:
         [listed] = (await http.get("/agents", params={"limit": 1})).json()["objects"]
         by_name = (await http.get("/agent", params={"name": "support"})).json()["object"]
         by_id = (await http.get("/agent", params={"id": listed["_id"]})).json()["object"]

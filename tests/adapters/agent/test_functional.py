@@ -228,7 +228,9 @@ STORED = {
 async def http(settings: ServerSettings) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(settings) as url,
-        httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer key-1"}, trust_env=False) as client,
+        httpx.AsyncClient(
+            base_url=url, headers={"Authorization": "Bearer key-1"}, trust_env=False, verify=False
+        ) as client,
     ):
         made = await client.post("/agent", json=STORED)
         client.base_url = f"{url}/agent/{made.json()['id']}"

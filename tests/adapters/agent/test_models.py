@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from adapters.agent.server import model_settings, models
+from adapters.agent.server import models
 from adapters.agent.server.app import ServerSettings
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.server.model_settings import ModelSettings
@@ -209,8 +209,9 @@ def test_an_agent_runs_on_what_it_names_or_on_the_default_or_offline(
     assert why in standing.why
 
 
-@pytest.mark.skipif(model_settings.is_installed("anthropic"), reason="the extra is installed")
-def test_a_provider_without_its_package_says_which_extra_to_install() -> None:
+def test_a_provider_without_its_package_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anthropic", None)  # Python's own word for a package that cannot be imported
+
     standing = models.standing(AgentDefinition(name="shop", provider="anthropic"), HERE)
 
     assert standing.runs_on == "offline"

@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def as_client(url: str, key: str = "key-1") -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+    return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, verify=False)
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """The embedded agent server on a real port, clients of it, and what a person would do with them."""
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,12 +22,6 @@ IDLE = StatusChanged(status=AgentStatus.IDLE)
 AWAITING = StatusChanged(status=AgentStatus.AWAITING_APPROVAL)
 
 
-class Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals belong to the test run
-
-
 @asynccontextmanager
 async def serving_app(app: Starlette) -> AsyncIterator[str]:
     """The REST base of an embedded server that runs until the block ends."""
@@ -41,13 +34,15 @@ async def serving_app(app: Starlette) -> AsyncIterator[str]:
             ws_max_size=64 * 1024 * 1024,
             timeout_graceful_shutdown=1,
         )
-        server = Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listening]))
+        server = uvicorn.Server(config)
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        # Not serve(): its loop ticks ten times a second, which every test here would wait for.
+        await server.startup(sockets=[listening])
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         finally:
-            server.should_exit = True
-            await task
+            await server.shutdown(sockets=[listening])
 
 
 def serving(settings: ServerSettings) -> contextlib.AbstractAsyncContextManager[str]:

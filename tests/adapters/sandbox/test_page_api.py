@@ -10,7 +10,7 @@ OURS = {"X-Sandbox": "1"}
 
 @pytest.fixture
 async def http(world):
-    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False, verify=False) as client:
         yield client
 
 

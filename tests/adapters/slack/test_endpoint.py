@@ -1,5 +1,6 @@
 """Slack's endpoint, by signed requests: what is kept, decided and answered, and what never becomes a 500."""
 
+import asyncio
 import copy
 import json
 from collections.abc import Iterator
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse, Response
 
-from adapters.slack import card, forms
+from adapters.sandbox.blocks import check_view
+from adapters.slack import card, forms, trial
 from gateway import sentences
+from gateway.doors import Seen
 from gateway.events import ApprovalState, Identity, Proof, Verdict
 from gateway.ports import Added, Decision
 from tests.adapters.doors import RecordingDoor, nobody_listens
@@ -259,6 +263,21 @@ async def test_a_stranger_is_told_so_and_nobody_else_sees_it(
     assert slack.told("api/chat.postEphemeral") == []
 
 
+@pytest.mark.parametrize("said", ["seen", "not_yours", "over"])
+async def test_who_presses_a_test_cards_button_is_answered_and_nobody_else_sees_it(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor, said: Seen
+) -> None:
+    door.reaching.says = said
+
+    answer = await slack_side.interacts(click(trial.SEEN, slack, actions=[{"action_id": trial.SEEN, "value": "7"}]))
+
+    assert answer.status_code == 200
+    assert [(check, who.address) for check, who in door.reaching.pressed] == [("7", "U0ANA")]
+    told = await slack.gets("click/1")
+    assert told == {"text": sentences.SEEN[said], "response_type": "ephemeral", "replace_original": False}
+    assert door.approvals.decided == []
+
+
 async def test_a_click_that_came_too_late_is_told_who_was_first(
     slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
 ) -> None:
@@ -338,7 +357,7 @@ def pressed(action: str, slack: FakeSlack) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in ("channel", "response_url")}
 
 
-async def test_ana_opens_the_whole_request_and_that_is_kept(
+async def test_ana_opens_the_whole_request_and_that_is_kept_once_slack_has_taken_the_form(
     slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
 ) -> None:
     door.approvals.reads = Decision(result="decided", approval=VIEW)
@@ -346,25 +365,64 @@ async def test_ana_opens_the_whole_request_and_that_is_kept(
     answer = await slack_side.interacts(click(card.OPEN, slack))
 
     assert answer.status_code == 200
-    assert door.approvals.opened == [("apr_4f6c", ANA, "slack")]
-    opened = await slack.gets("api/views.open")
+    async with asyncio.timeout(10):
+        await door.approvals.has_opened.wait()
+    (opened,) = slack.told("api/views.open")
     view = opened["view"] if isinstance(opened["view"], dict) else json.loads(opened["view"])
     assert (opened["trigger_id"], view) == ("trigger-1", forms.whole(VIEW))
+    assert door.approvals.openings == [("apr_4f6c", ANA, "slack", VIEW.digest)]
 
 
-async def test_what_no_form_can_show_does_not_count_as_opened(
-    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        JSONResponse({"ok": False, "error": "expired_trigger_id"}),
+        JSONResponse({"ok": False, "error": "internal_error"}, status_code=500),
+        Response("<html>a proxy's page</html>", media_type="text/html"),
+    ],
+    ids=["too late", "broken", "a proxy"],
+)
+async def test_a_whole_request_that_slack_did_not_open_does_not_count_as_opened(
+    refusal: Response, slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
 ) -> None:
-    huge = replace(VIEW, arguments={"note": "x" * 300_000})
+    door.approvals.reads = Decision(result="decided", approval=VIEW)
+    slack.will_answer("api/views.open", refusal)
+
+    answer = await slack_side.interacts(click(card.OPEN, slack))
+
+    assert answer.status_code == 200
+    assert "cannot be approved yet. Please press the button again" in (await slack.gets("click/1"))["text"]
+    await slack_side.interacts(click(card.APPROVE, slack))  # whatever the first click left to do is done by now
+    assert door.approvals.openings == []
+
+
+LINES = "\n".join("y" * 1_500 for _ in range(110))  # less than 200 kB, and more blocks than Slack takes
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        {"arguments": {"note": "x" * 300_000}},
+        {"arguments": {"iban": "x" * 300_000}, "hidden": ("iban",)},
+        {"arguments": {"note": LINES}},
+    ],
+    ids=["long", "hidden elsewhere", "many blocks"],
+)
+async def test_what_no_form_can_show_does_not_count_as_opened(
+    cut: dict[str, Any], slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    huge = replace(VIEW, **cut)
     door.approvals.reads = Decision(result="decided", approval=huge)
 
     await slack_side.interacts(click(card.OPEN, slack))
+    opened = await slack.gets("api/views.open")
+    await slack_side.interacts(click(card.APPROVE, slack))  # whatever the first click left to do is done by now
 
-    assert await slack.gets("api/views.open")
-    assert door.approvals.opened == []
+    check_view(opened["view"] if isinstance(opened["view"], dict) else json.loads(opened["view"]))
+    assert door.approvals.openings == []
 
 
-@pytest.mark.parametrize("decision", [Decision(result="not_allowed"), Decision(result="unknown")])
+@pytest.mark.parametrize("decision", [Decision(result="not_allowed"), Decision(result="unsure")])
 async def test_who_may_not_see_it_opens_nothing(
     decision: Decision, slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
 ) -> None:
@@ -373,7 +431,7 @@ async def test_who_may_not_see_it_opens_nothing(
     await slack_side.interacts(click(card.OPEN, slack))
 
     assert (await slack.gets("click/1"))["text"] == sentences.answer(decision)
-    assert (door.approvals.opened, slack.told("api/views.open")) == ([], [])
+    assert (door.approvals.openings, slack.told("api/views.open")) == ([], [])
 
 
 @pytest.mark.parametrize("result", ["decided", "voted", "unseen", "elsewhere", "changed", "paused", "not_allowed"])

@@ -1,5 +1,6 @@
 """A reply that grows in Slack: one message, changed within Slack's limits, and then ended."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from adapters.sandbox.blocks import check_blocks
 from adapters.slack.channel import SlackChannel, SlackSettings
 from adapters.slack.live import SHARE
-from adapters.slack.render import MAX_UPDATE
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Receipt, Say, ThreadRef
 from tests.adapters.doors import HangsUp
@@ -74,9 +75,11 @@ async def test_more_of_it_changes_that_message(channel: SlackChannel, slack: Fak
 
 
 async def test_it_never_grows_over_what_slack_takes(channel: SlackChannel, slack: FakeSlack) -> None:
-    await channel.live.grow(THREAD, HALF, "<" * 3_000)
+    await channel.live.grow(THREAD, HALF, "<!here> " * 3_000)
 
-    assert len((await slack.gets("api/chat.update"))["text"]) == MAX_UPDATE
+    told = await slack.gets("api/chat.update")
+    check_blocks(json.loads(told["blocks"]) if isinstance(told["blocks"], str) else told["blocks"])
+    assert len(told["text"]) <= 4_000
 
 
 async def test_all_conversations_together_keep_to_a_share_of_what_slack_bears(
@@ -162,15 +165,11 @@ async def test_where_the_beginning_cannot_be_changed_the_reply_is_posted_and_the
     assert methods(slack) == ["chat.update", "chat.delete", "chat.postMessage"]
 
 
-async def test_a_reply_that_is_too_long_for_a_change_is_a_message_of_its_own(
-    channel: SlackChannel, slack: FakeSlack
-) -> None:
-    long = "x" * (MAX_UPDATE + 1)
+def test_a_reply_that_is_too_long_for_one_message_is_several(channel: SlackChannel) -> None:
+    parts = channel.parts("A sentence about kites. " * 1_000)
 
-    await channel.send(Say(to=THREAD, text=long, replaces=HALF, ref="out-7"))
-
-    assert methods(slack) == ["chat.delete", "chat.postMessage"]
-    assert slack.told("api/chat.postMessage")[0]["text"] == long
+    assert len(parts) == 4
+    assert [channel.parts(part) for part in parts] == [[part] for part in parts]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.sandbox.blocks import check_blocks, check_view
-from adapters.slack import card, forms, parts, render
+from adapters.slack import card, forms, parts, render, trial
 from gateway import sentences
 from gateway.events import (
     ApprovalState,
     ApprovalView,
     AskApproval,
+    AskSeen,
     Identity,
     Proof,
     Remind,
@@ -110,8 +111,8 @@ def buttons(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ("\n padded \n", "padded"),
     ],
 )
-def test_an_answer_is_sent_as_text(text: str, sent: str) -> None:
-    assert render.message(Say(to=OPS, text=text)) == {"text": sent}
+def test_a_notification_of_an_answer_is_text_alone(text: str, sent: str) -> None:
+    assert render.message(Say(to=OPS, text=text))["text"] == sent
 
 
 hostile = st.text(
@@ -332,11 +333,12 @@ def test_however_many_may_decide_the_digest_stays_readable() -> None:
     assert any(line.endswith("Digest 0123456789ab") for line in read)
 
 
-def test_a_very_long_answer_is_cut_where_slack_would() -> None:
-    sent = render.message(Say(to=OPS, text="<" * 40_000))["text"]
+def test_beside_the_blocks_of_an_answer_stands_its_beginning_for_notifications() -> None:
+    sent = render.message(Say(to=OPS, text="<!here> " * 500))
 
-    assert len(sent) == render.MAX_TEXT
-    assert sent.endswith("…")
+    check_blocks(sent["blocks"])
+    assert sent["text"].startswith("&lt;!here&gt; ")
+    assert len(sent["text"]) <= 4_000
 
 
 # --- denying -----------------------------------------------------------------------------------------------
@@ -433,3 +435,11 @@ def test_a_stranger_learns_nothing_about_the_request() -> None:
 
     assert "refund" not in told
     assert "A-1001" not in told
+
+
+def test_a_test_card_is_one_that_slack_takes_with_one_button_and_no_code() -> None:
+    message = render.message(AskSeen(to=OPS, check_id=7, code="482913"))
+
+    check_blocks(message["blocks"])
+    assert [(name, one["value"]) for name, one in buttons(message).items()] == [(trial.SEEN, "7")]
+    assert "482913" not in "".join(strings(message))

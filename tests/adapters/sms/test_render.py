@@ -15,6 +15,7 @@ from gateway.events import (
     ApprovalState,
     ApprovalView,
     AskApproval,
+    AskSeen,
     Identity,
     Remind,
     Say,
@@ -121,6 +122,48 @@ def test_the_longest_request_is_shown_whole_in_a_reminder_too() -> None:
 
     assert render.shows_whole(view)
     assert "x" * 461 in render.text_for(Remind(to=ALICE, approval=view, code="1"))
+
+
+def test_a_late_answer_is_told_so_before_the_request_comes_again() -> None:
+    text = render.text_for(Remind(to=ALICE, approval=REFUND, code="111111", late=True))
+
+    assert text.startswith("That code ran out and decided nothing.\nissue_refund: order_id=A-1001, amount=40\n")
+    assert "YES 111111" in text
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [
+        (("slack", "api"), "It cannot be decided by text. Decide it in Slack or with gateway approvals. Expires "),
+        (("slack",), "It cannot be decided by text. Decide it in Slack. Expires "),
+        ((), "It cannot be decided by text. Expires "),
+    ],
+)
+@pytest.mark.parametrize("kind", [AskApproval, Remind])
+def test_without_a_code_a_text_says_where_to_decide_instead(
+    kind: type[AskApproval | Remind], elsewhere: tuple[str, ...], said: str
+) -> None:
+    text = render.text_for(kind(to=ALICE, approval=REFUND, elsewhere=elsewhere))
+
+    assert "issue_refund: order_id=A-1001, amount=40\n" + said in text
+    assert "YES" not in text
+    assert "NO " not in text
+    assert segments.count(text) == 1
+
+
+def test_what_can_be_neither_approved_nor_denied_by_text_says_where_it_can() -> None:
+    view = replace(VIEW, arguments={"note": "x" * 500}, reason_required=True)
+    text = render.text_for(AskApproval(to=ALICE, approval=view, code="482913", elsewhere=("slack",)))
+
+    assert "it cannot be decided by text. Decide it in Slack." in text
+    assert "482913" not in text
+
+
+def test_a_test_message_says_how_to_answer_it() -> None:
+    text = render.text_for(AskSeen(to=ALICE, check_id=1, code="482913"))
+
+    assert "decides nothing. Please reply YES 482913" in text
+    assert segments.count(text) == 1
 
 
 def test_where_a_denial_needs_a_reason_a_text_offers_none() -> None:

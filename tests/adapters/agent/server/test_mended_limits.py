@@ -63,7 +63,7 @@ async def test_one_post_more_than_may_wait_is_refused_and_the_first_comes_twice(
 async def test_one_agent_more_than_a_key_may_save_is_refused(settings: ServerSettings) -> None:
     async with (
         serving(limited(settings, max_agents=1)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http,
     ):
         first = await http.post("/agent", json={"name": "one", **DESK})
         second = await http.post("/agent", json={"name": "two", **DESK})
