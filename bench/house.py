@@ -148,6 +148,9 @@ class Instant:
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         return ()
 
+    def parts(self, text: str) -> Sequence[str]:
+        return [text]
+
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.account}:{to.key}"
 
