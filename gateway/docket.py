@@ -80,19 +80,8 @@ async def entries(
     db: AsyncSession, policy: Policy, *, every: bool = False, conversation: int | None = None, limit: int = LIMIT
 ) -> list[Entry]:
     """The open ones, or all; the newest first."""
-    return await of_rows(db, policy, await page(db, every=every, conversation=conversation, limit=limit))
-
-
-async def page(
-    db: AsyncSession,
-    *,
-    every: bool = False,
-    conversation: int | None = None,
-    after: ApprovalRow | None = None,
-    limit: int = LIMIT,
-) -> list[ApprovalRow]:
-    """The open ones, or all, newest first; those that come after this one."""
-    return await docket.requests(db, open_only=not every, conversation_id=conversation, after=after, limit=limit)
+    rows = await docket.requests(db, open_only=not every, conversation_id=conversation, limit=limit)
+    return await of_rows(db, policy, rows)
 
 
 async def case(db: AsyncSession, policy: Policy, approval_id: str) -> Case | None:

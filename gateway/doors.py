@@ -1,5 +1,6 @@
 """What an adapter may do with the core: hand in what came, read and decide requests. Protocols and answers only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -63,6 +64,9 @@ class ApprovalsDoor(Protocol):
 
     async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
         """It has shown all of it to them, with the arguments of this digest. Twice is once."""
+
+    async def waiting(self, who: Identity) -> Sequence[ApprovalView]:
+        """The open requests that `who` may decide, without hidden values, the first to expire first."""
 
     async def decide(
         self,

@@ -54,6 +54,15 @@ def _check_each(blocks: Any, most: int) -> None:
         raise SlackSaysNo("invalid_blocks", f"[ERROR] missing or odd: {broken}") from None
 
 
+def check_home(view: Any) -> None:
+    """What `views.publish` takes: no title, and nothing to submit."""
+    if not isinstance(view, dict) or view.get("type") != "home":
+        raise SlackSaysNo("invalid_arguments", "[ERROR] must be a view of type home")
+    _check_each(view.get("blocks"), VIEW_BLOCKS)
+    if len(json.dumps(view)) > VIEW_TOTAL or {"title", "submit", "close"} & set(view):
+        raise SlackSaysNo("invalid_arguments", "[ERROR] too large, or a field that only a modal has")
+
+
 def check_view(view: Any) -> None:
     if not isinstance(view, dict) or view.get("type") != "modal":
         raise SlackSaysNo("invalid_arguments", "[ERROR] must be a view of type modal")

@@ -34,6 +34,9 @@ class Line:
     async def slack_interaction(self, payload: Mapping[str, Any]) -> httpx.Response:
         return await self._slack(urlencode({"payload": json.dumps(payload)}).encode(), FORM)
 
+    async def slack_command(self, form: Mapping[str, str]) -> httpx.Response:
+        return await self._slack(urlencode(form).encode(), FORM)
+
     async def slack_event(self, body: Mapping[str, Any]) -> httpx.Response:
         return await self._slack(json.dumps(body).encode(), "application/json")
 

@@ -51,6 +51,7 @@ class Pressing(BaseModel):
     user: str
     view_id: str
     action_id: str
+    block_id: str = ""
 
 
 class Submitting(BaseModel):
@@ -69,6 +70,10 @@ class Writing(BaseModel):
     channel: str
     text: str
     thread_ts: str | None = None
+
+
+class OpeningHome(BaseModel):
+    user: str
 
 
 class Resetting(BaseModel):
@@ -145,7 +150,7 @@ async def _click(sandbox: "Sandbox", asked: Clicking) -> httpx.Response:
 
 
 async def _press(sandbox: "Sandbox", asked: Pressing) -> httpx.Response:
-    return await sandbox.press(asked.user, asked.view_id, asked.action_id)
+    return await sandbox.press(asked.user, asked.view_id, asked.action_id, block_id=asked.block_id)
 
 
 async def _submit(sandbox: "Sandbox", asked: Submitting) -> httpx.Response:
@@ -160,6 +165,10 @@ async def _write(sandbox: "Sandbox", asked: Writing) -> httpx.Response:
     return await sandbox.write(asked.user, asked.channel, asked.text, thread_ts=asked.thread_ts)
 
 
+async def _open_home(sandbox: "Sandbox", asked: OpeningHome) -> httpx.Response:
+    return await sandbox.opens_home(asked.user)
+
+
 async def _reset(sandbox: "Sandbox", _: Resetting) -> None:
     sandbox.reset()
 
@@ -171,6 +180,7 @@ DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
     "submit": (Submitting, _submit),
     "dismiss": (Dismissing, _dismiss),
     "write": (Writing, _write),
+    "home": (OpeningHome, _open_home),
     "reset": (Resetting, _reset),
 }
 

@@ -75,6 +75,7 @@ class SlackApi:
         return {
             "auth.test": self._auth_test,
             "views.open": self._open_view,
+            "views.publish": self._publish_view,
             "views.push": self._push_view,
             "views.update": self._update_view,
         }
@@ -93,6 +94,9 @@ class SlackApi:
     def _open_view(self, arguments: Thing) -> Thing:
         user = self._workspace.exchange_trigger(str(arguments.get("trigger_id", "")))
         return {"view": self._views.open(user, arguments.get("view"))}
+
+    def _publish_view(self, arguments: Thing) -> Thing:
+        return {"view": self._views.publish(str(arguments.get("user_id", "")), arguments.get("view"))}
 
     def _push_view(self, arguments: Thing) -> Thing:
         user = self._workspace.exchange_trigger(str(arguments.get("trigger_id", "")))

@@ -34,7 +34,7 @@ class Chat:
                 self._workspace.delete(post)
             self._workspace.unwhisper(ts)
             return
-        content = _content(arguments, POST_TEXT)
+        content = content_of(arguments, POST_TEXT)
         if _true(arguments.get("replace_original")):
             if post is not None:
                 self._workspace.edit(post, {"blocks": []} | content)
@@ -49,7 +49,7 @@ class Chat:
 
     def _post(self, arguments: Thing) -> Thing:
         channel = self._workspace.channel(_required(arguments, "channel")).id
-        content = _content(arguments, POST_TEXT)
+        content = content_of(arguments, POST_TEXT)
         thread = self._thread(channel, arguments.get("thread_ts"))
         extra: Thing = {name: arguments.get(name) for name in ("username", "icon_url", "icon_emoji")}
         if thread and _true(arguments.get("reply_broadcast")):
@@ -62,7 +62,7 @@ class Chat:
     def _update(self, arguments: Thing) -> Thing:
         channel = self._workspace.channel(_required(arguments, "channel")).id
         post = self._workspace.own_post(channel, _required(arguments, "ts"), "cant_update_message")
-        changes = _content(arguments, UPDATE_TEXT)
+        changes = content_of(arguments, UPDATE_TEXT)
         if (metadata := _metadata(arguments)) is not None:
             changes["metadata"] = metadata
         edited = self._workspace.edit(post, changes)
@@ -85,7 +85,7 @@ class Chat:
         if user not in channel.members:
             raise SlackSaysNo("user_not_in_channel")
         thread = self._thread(channel.id, arguments.get("thread_ts"))
-        whisper = self._workspace.whisper(user, channel.id, thread_ts=thread, **_content(arguments, POST_TEXT))
+        whisper = self._workspace.whisper(user, channel.id, thread_ts=thread, **content_of(arguments, POST_TEXT))
         return {"message_ts": whisper["ts"]}
 
     def _thread(self, channel: str, thread_ts: str | None) -> str | None:
@@ -103,7 +103,8 @@ def as_message(post: Thing) -> Thing:
     return {name: value for name, value in post.items() if name != "channel"}
 
 
-def _content(arguments: Thing, most: int) -> Thing:
+def content_of(arguments: Thing, most: int) -> Thing:
+    """What a message shows. Raises what Slack says of one that shows nothing, or too much."""
     content: Thing = {}
     text = arguments.get("markdown_text") or arguments.get("text")
     if text is not None:

@@ -12,9 +12,11 @@ LEGACY_TOKEN = "sandbox-legacy-token"  # noqa: S105
 CHOICES = {"static_select", "radio_buttons"}
 
 
-def find_button(blocks: list[Thing], action_id: str) -> tuple[Thing, str]:
-    """The button with this action id and the id of its block. Raises `NotInSandbox`."""
+def find_button(blocks: list[Thing], action_id: str, block_id: str = "") -> tuple[Thing, str]:
+    """The first button with this action id (in this block, if given), and its block's id. Raises `NotInSandbox`."""
     for block in blocks:
+        if block_id and block.get("block_id") != block_id:
+            continue
         candidates = block.get("elements") if block["type"] == "actions" else [block.get("accessory")]
         for element in candidates or []:
             if element and element.get("type") == "button" and element.get("action_id") == action_id:
@@ -109,6 +111,29 @@ def message_event(post: Thing, *, client_msg_id: str) -> Thing:
     if not channel.is_im and f"<@{cast.BOT_USER}>" in post["text"]:
         return body | {"type": "app_mention"}
     return body | {"channel_type": "im" if channel.is_im else "channel"}
+
+
+def home_opened(user: str, ts: str) -> Thing:
+    return {"type": "app_home_opened", "user": user, "channel": cast.dm_of(user), "tab": "home", "event_ts": ts}
+
+
+def command(user: str, channel: str, name: str, text: str, *, trigger: str, response_url: str) -> dict[str, str]:
+    """A form, not JSON: https://docs.slack.dev/interactivity/implementing-slash-commands"""
+    return {
+        "token": LEGACY_TOKEN,
+        "team_id": cast.TEAM,
+        "team_domain": cast.TEAM_DOMAIN,
+        "channel_id": channel,
+        "channel_name": cast.CHANNELS[channel].name,
+        "user_id": user,
+        "user_name": cast.STAFF[user].username,
+        "command": name,
+        "text": text,
+        "api_app_id": cast.APP,
+        "is_enterprise_install": "false",
+        "response_url": response_url,
+        "trigger_id": trigger,
+    }
 
 
 def _envelope(kind: str, user: str, trigger: str) -> Thing:

@@ -15,10 +15,12 @@ from adapters.sandbox.errors import GatewayAway, NotInSandbox, SlackSaysNo
 from adapters.sandbox.line import Line
 from adapters.sandbox.phones import Phones, new_sid
 from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.slack_chat import POST_TEXT, content_of
 from adapters.sandbox.state import Thing
 from adapters.sandbox.views import Views
 from adapters.sandbox.workspace import Workspace
 
+COMMAND = re.compile(r"(/[a-z][a-z0-9_-]*)( .*)?", re.DOTALL)
 TROUBLE = "We had some trouble connecting. Try again?"
 
 
@@ -93,9 +95,9 @@ class Colleague:
         )
         return await self._press(user, button, block_id, where)
 
-    async def press(self, user: str, view_id: str, action_id: str) -> httpx.Response:
+    async def press(self, user: str, view_id: str, action_id: str, block_id: str) -> httpx.Response:
         view = self._view_of(user, view_id)
-        button, block_id = slack_payloads.find_button(view["blocks"], action_id)
+        button, block_id = slack_payloads.find_button(view["blocks"], action_id, block_id)
         return await self._press(user, button, block_id, slack_payloads.in_view(view))
 
     async def submit(self, user: str, view_id: str, values: dict[str, str]) -> httpx.Response:
@@ -124,11 +126,40 @@ class Colleague:
             raise NotInSandbox(f"{user} is not in {channel}.")
         if thread_ts is not None and self._workspace.posted(channel, thread_ts) is None:
             raise NotInSandbox(f"There is no message {thread_ts} in {channel}.")
+        if command := COMMAND.fullmatch(text):
+            return await self._command(user, channel, command[1], (command[2] or "").strip())
         post = self._workspace.post(channel, user=user, text=escaped(text), thread_ts=thread_ts)
-        event = slack_payloads.message_event(post, client_msg_id=str(uuid.uuid4()))
+        return await self._event(slack_payloads.message_event(post, client_msg_id=str(uuid.uuid4())))
+
+    async def opens_home(self, user: str) -> httpx.Response:
+        _check_person(user)
+        return await self._event(slack_payloads.home_opened(user, self._workspace.next_ts()))
+
+    async def _command(self, user: str, channel: str, name: str, text: str) -> httpx.Response:
+        """What the gateway answers is shown to whoever gave the command, and to nobody else."""
+        hook = self._workspace.issue_hook(user, channel, "")
+        form = slack_payloads.command(
+            user,
+            channel,
+            name,
+            text,
+            trigger=self._workspace.issue_trigger(user),
+            response_url=f"{self._settings.base}/sandbox/slack/respond/{hook}",
+        )
+        response = await self._line.slack_command(form)
+        answer = _response_action(response)
+        if response.is_success and isinstance(answer, dict) and answer:
+            try:
+                self._workspace.whisper(user, channel, **content_of(answer, POST_TEXT))
+            except SlackSaysNo as no:
+                raise NotInSandbox(f"Slack does not show what the gateway answered: {no.error}.") from None
+        return response
+
+    async def _event(self, event: Thing) -> httpx.Response:
         event_id = "Ev0" + secrets.token_hex(5).upper()
-        body = slack_payloads.event(event, event_id=event_id, event_time=int(self._clock()))
-        return await self._line.slack_event(body)
+        return await self._line.slack_event(
+            slack_payloads.event(event, event_id=event_id, event_time=int(self._clock()))
+        )
 
     async def _press(self, user: str, button: Thing, block_id: str, where: Thing) -> httpx.Response:
         action = slack_payloads.action(button, block_id, self._workspace.next_ts())
@@ -137,6 +168,8 @@ class Colleague:
 
     def _view_of(self, user: str, view_id: str) -> Thing:
         _check_person(user)
+        if (home := self._views.home(user)) is not None and home["id"] == view_id:
+            return home
         found = self._views.find(view_id)
         if found is None or found[0] != user:
             raise NotInSandbox(f"{user} has no view {view_id} open.")

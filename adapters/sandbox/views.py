@@ -1,10 +1,10 @@
-"""The modals people have open in the workspace. Storage and Slack's own rules only: no HTTP."""
+"""The modals people have open in the workspace, and their Home tabs. Storage and Slack's own rules only: no HTTP."""
 
 import secrets
 from typing import Any
 
 from adapters.sandbox import cast
-from adapters.sandbox.blocks import check_view, with_block_ids
+from adapters.sandbox.blocks import check_home, check_view, with_block_ids
 from adapters.sandbox.errors import SlackSaysNo
 from adapters.sandbox.state import Notebook, Thing
 
@@ -20,6 +20,22 @@ class Views:
         view = self._complete(given, root=None)
         self.close_all(user)
         return self._keep(user, view)
+
+    def publish(self, user: str, given: Any) -> Thing:
+        """The Home tab of `user`, in place of the one before."""
+        if user not in cast.STAFF:
+            raise SlackSaysNo("user_not_found")
+        check_home(given)
+        view: Thing = given | {"id": f"V0HOME{user}", "blocks": with_block_ids(given["blocks"])}
+        self._notes.put("home", user, {"user": user, "view": view})
+        return view
+
+    def home(self, user: str) -> Thing | None:
+        entry = self._notes.get("home", user)
+        return None if entry is None else entry["view"]
+
+    def homes(self) -> dict[str, Thing]:
+        return {entry["user"]: entry["view"] for entry in self._notes.all("home")}
 
     def push(self, user: str, given: Any) -> Thing:
         stack = self.stack(user)

@@ -74,9 +74,13 @@ class Sandbox:
     async def click(self, user: str, channel: str, ts: str, action_id: str) -> httpx.Response:
         return await self._colleague.click(user, channel, ts, action_id)
 
-    async def press(self, user: str, view_id: str, action_id: str) -> httpx.Response:
-        """Click a button inside an open modal."""
-        return await self._colleague.press(user, view_id, action_id)
+    async def opens_home(self, user: str) -> httpx.Response:
+        """Open the app's Home tab."""
+        return await self._colleague.opens_home(user)
+
+    async def press(self, user: str, view_id: str, action_id: str, *, block_id: str = "") -> httpx.Response:
+        """Click a button inside an open modal or the Home tab; `block_id` where several have that action."""
+        return await self._colleague.press(user, view_id, action_id, block_id)
 
     async def submit(self, user: str, view_id: str, values: dict[str, str]) -> httpx.Response:
         """Submit an open modal; `values` by action id. What the gateway objects to stays on the modal."""
@@ -87,7 +91,10 @@ class Sandbox:
         return await self._colleague.dismiss(user, view_id)
 
     async def write(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> httpx.Response:
-        """Write in `C0OPS` or in one's direct messages (`cast.dm_of`); `<@U0BOT>` in a channel is a mention."""
+        """Write in `C0OPS` or in one's direct messages (`cast.dm_of`); `<@U0BOT>` in a channel is a mention.
+
+        `/approvals` is a command: what the gateway answers is whispered to them.
+        """
         return await self._colleague.write(user, channel, text, thread_ts)
 
     def reset(self) -> None:
@@ -107,6 +114,7 @@ class Sandbox:
             "channels": {id: [_seen(post) for post in self._workspace.posts(id)] for id in cast.CHANNELS},
             "ephemerals": self._ephemerals(),
             "modals": self._views.by_user(),
+            "homes": self._views.homes(),
         }
 
     async def changed(self, since_version: int, timeout: float) -> int:

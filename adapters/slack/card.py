@@ -126,9 +126,10 @@ def buttons(asked: ApprovalView) -> Block:
     return deciding(asked, *found, button(DENY, asked.id, "Deny", style="danger"))
 
 
-def deciding(asked: ApprovalView, *elements: Block) -> Block:
-    """Buttons that know which arguments they stand beside."""
-    return {"type": "actions", "block_id": DECIDES + asked.digest[:DIGEST_CHARS], "elements": list(elements)}
+def deciding(asked: ApprovalView, *elements: Block, among: str = "") -> Block:
+    """Buttons that know which arguments they stand beside. `among`: what tells them from others of the same digest."""
+    block_id = f"{DECIDES}{asked.digest[:DIGEST_CHARS]}{among and ':'}{among}"
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}
 
 
 def approve(asked: ApprovalView) -> Block:

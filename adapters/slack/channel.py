@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.slack import card, checks, decisions, inbound, markdown, posts, render
+from adapters.slack import card, checks, decisions, inbound, markdown, posts, render, waiting
 from adapters.slack.live import SlackLive
 from gateway.errors import (
     DatabaseAway,
@@ -140,6 +140,7 @@ class SlackChannel:
             ssl_check_enabled=False,
         )
         decisions.listen(bolt, door)
+        waiting.listen(bolt, door)
         anything = re.compile(".*")
         bolt.event(anything)(_nothing)
         for rest in (bolt.action, bolt.view, bolt.view_closed, bolt.shortcut, bolt.command):

@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-import aiohttp
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from adapters.slack import card, edit_form, forms, inbound, render, trial
+from adapters.slack import card, edit_form, forms, inbound, render, trial, waiting
+from adapters.slack.posts import UNSENT
 from gateway import sentences
 from gateway.events import ApprovalView, Verdict
 from gateway.ports import Decision, Door
@@ -21,7 +20,6 @@ VIA = "slack"
 DENY_AGAIN = "The form did not open in time. Please press Deny again."
 EDIT_AGAIN = "The form did not open in time. Please press Edit again."
 OPEN_AGAIN = "The whole request did not open in time, so it cannot be approved yet. Please press the button again."
-UNSENT = (SlackApiError, aiohttp.ClientError, TimeoutError, ValueError)
 
 
 def listen(bolt: AsyncApp, door: Door) -> None:
@@ -33,6 +31,8 @@ def listen(bolt: AsyncApp, door: Door) -> None:
         decision = await door.approvals.decide(approval_id, who, Verdict.APPROVE, via=VIA, digest=digest)
         await ack()
         await _answer(client, body, decision)
+        if inbound.pressed_in(body):
+            await waiting.show(door, client, body)
 
     @bolt.action(card.DENY)
     async def ask_why(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -70,7 +70,7 @@ def listen(bolt: AsyncApp, door: Door) -> None:
         await _tell(client, body, sentences.SEEN[said])
 
     @bolt.view(forms.DENY_FORM)
-    async def deny(ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
+    async def deny(ack: Any, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient) -> None:
         reason, who = inbound.written(view, forms.REASON), inbound.clicker(body)
         approval_id, digest = inbound.about(view)
         decision = await door.approvals.decide(approval_id, who, Verdict.DENY, reason=reason, via=VIA, digest=digest)
@@ -78,9 +78,10 @@ def listen(bolt: AsyncApp, door: Door) -> None:
             await ack(response_action="errors", errors={forms.REASON: said})
         else:
             await ack()
+            await waiting.show(door, client, body)
 
     @bolt.view(edit_form.EDIT_FORM)
-    async def edit(ack: Any, body: dict[str, Any], view: dict[str, Any]) -> None:
+    async def edit(ack: Any, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient) -> None:
         (approval_id, digest), who = inbound.about(view), inbound.clicker(body)
         decision = await door.approvals.whole(approval_id, who, via=VIA)
         asked, errors = decision.approval, dict[str, str]()
@@ -94,7 +95,11 @@ def listen(bolt: AsyncApp, door: Door) -> None:
             decision = Decision(result="changed")
         if not errors and decision.result != "edited":
             errors = {inbound.first_input(view): render.answer(decision) or sentences.answer(decision)}
-        await (ack(response_action="errors", errors=errors) if errors else ack())
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await ack()
+            await waiting.show(door, client, body)
 
 
 async def _still(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> ApprovalView | None:
@@ -120,6 +125,9 @@ async def _open(client: AsyncWebClient, body: dict[str, Any], form: dict[str, An
 
 async def _answer(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> None:
     """The result, to the clicker alone: a form says it itself, beside a card it is a private word."""
+    if inbound.at_home(body):
+        await _open(client, body, forms.told(sentences.answer(decision)), "")
+        return
     if view_id := inbound.pressed_in(body):
         try:
             await client.views_update(view_id=view_id, view=forms.told(sentences.answer(decision)))

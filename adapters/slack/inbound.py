@@ -81,13 +81,13 @@ def odd(body: Mapping[str, Any]) -> bool:
 
 
 def clicker(body: Mapping[str, Any]) -> Identity:
-    """Who clicked or submitted, as Slack signed it."""
-    user, team = body.get("user") or {}, body.get("team") or {}
+    """Who clicked, submitted, gave a command or opened the Home tab, as Slack signed it."""
+    user, event = body.get("user"), body.get("event")
     return Identity(
         channel="slack",
-        account=_text(user, "team_id") or _text(team, "id"),
-        address=_text(user, "id"),
-        name=_text(user, "name") or _text(user, "username"),
+        account=_text(user, "team_id") or _text(body.get("team"), "id") or _text(body, "team_id"),
+        address=_text(user, "id") or _text(body, "user_id") or _text(event, "user"),
+        name=_text(user, "name") or _text(user, "username") or _text(body, "user_name"),
         proof=Proof.PLATFORM,
     )
 
@@ -97,7 +97,7 @@ def clicked(body: Mapping[str, Any]) -> tuple[str, str]:
     actions = body.get("actions")
     first = actions[0] if isinstance(actions, list) and actions else None
     block = _text(first, "block_id")
-    digest = block.removeprefix(DECIDES) if block.startswith(DECIDES) else ""
+    digest = block.removeprefix(DECIDES).partition(":")[0] if block.startswith(DECIDES) else ""
     return _text(first, "value"), digest or UNKNOWN
 
 
@@ -108,8 +108,13 @@ def about(view: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def pressed_in(body: Mapping[str, Any]) -> str:
-    """The form that holds the button; empty: a message does."""
-    return _text(body.get("view"), "id")
+    """The form that holds the button; empty: a message or the Home tab does."""
+    return "" if at_home(body) else _text(body.get("view"), "id")
+
+
+def at_home(body: Mapping[str, Any]) -> bool:
+    """The button is in the person's Home tab."""
+    return _text(body.get("view"), "type") == "home"
 
 
 def first_input(view: Mapping[str, Any]) -> str:

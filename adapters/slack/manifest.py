@@ -5,8 +5,11 @@ https://docs.slack.dev/reference/app-manifest
 
 from typing import Any
 
+from adapters.slack.home import COMMAND
+
 SCOPES = {
     "app_mentions:read": "a mention in a channel opens a conversation",
+    "commands": "`/approvals`: what waits for me?",
     "chat:write": "replies, cards, private answers to whoever clicked",
     "im:history": "direct messages to the bot",
     "channels:history": "what follows in a thread; and has a message whose answer was lost arrived?",
@@ -14,7 +17,7 @@ SCOPES = {
     "users:read": "`gateway people check`: is each Slack user there?",
     "usergroups:read": "approvers written as `slack:group:...`",
 }
-EVENTS = ("app_mention", "message.im", "message.channels", "message.groups")
+EVENTS = ("app_home_opened", "app_mention", "message.im", "message.channels", "message.groups")
 PATH = "/slack/events"
 
 
@@ -24,7 +27,19 @@ def manifest(public_url: str, name: str = "Gatehouse") -> dict[str, Any]:
     return {
         "display_information": {"name": name},
         "features": {
-            "app_home": {"messages_tab_enabled": True, "messages_tab_read_only_enabled": False},
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "slash_commands": [
+                {
+                    "command": COMMAND,
+                    "url": address,
+                    "description": "What waits for your decision",
+                    "should_escape": True,
+                }
+            ],
             "bot_user": {"display_name": name, "always_online": True},
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},

@@ -14,6 +14,8 @@ from gateway.events import Receipt
 PASSING = {"ratelimited", "rate_limited"}
 KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
 BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+UNSENT = (SlackApiError, aiohttp.ClientError, TimeoutError, ValueError)
+"""What Slack's client raises where a call came to nothing, or may have."""
 CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
 Shown = dict[str, Any]

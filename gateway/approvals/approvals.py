@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from gateway import audit, context
 from gateway.approvals.deadlines import Deadlines
 from gateway.approvals.deciding import MAX_REASON, Deciding
@@ -13,17 +15,20 @@ from gateway.approvals.settling import Settling
 from gateway.approvals.showing import Showing
 from gateway.approvals.successors import Successors
 from gateway.approvals.texted import Texted
-from gateway.events import ApprovalAsked, Identity, ThreadRef, Verdict
+from gateway.events import ApprovalAsked, ApprovalView, Identity, ThreadRef, Verdict
 from gateway.outbox import Outbox
 from gateway.people import Membership, People
 from gateway.policy import Policy
 from gateway.ports import Channel, Clock, Decision, Engine
-from gateway.store import Store, Tx, requests
+from gateway.store import Store, Tx, docket, requests
 from gateway.store.columns import storable
 from gateway.store.tables import ApprovalRow, ConversationRow
 from gateway.words import Words
 
 log = logging.getLogger(__name__)
+
+MOST_WAITING = 100  # in one person's inbox
+A_PAGE = 200  # rows read at a time
 
 
 class Approvals:
@@ -105,10 +110,26 @@ class Approvals:
         ballot = await self._ballot(approval_id, who, via, digest)
         await self._store.write_patiently(lambda tx: self._seeing.opened(tx, approval_id, ballot))
 
-    async def theirs(self, rows: Sequence[ApprovalRow], who: Identity) -> list[ApprovalRow]:
-        """Those of these requests that `who` may see."""
-        ballot = Ballot(who=who, via="", membership=await self._people.membership(who, self._seeing.groups(rows)))
-        return [row for row in rows if self._seeing.voter(row, ballot) is not None]
+    async def theirs(self, who: Identity, *, every: bool = False, limit: int) -> list[ApprovalRow]:
+        """The requests that `who` may see, open or all, newest first: others' take no place among them."""
+        found: list[ApprovalRow] = []
+        after: ApprovalRow | None = None
+        while len(found) < limit:
+            rows = await self._store.read(lambda db, after=after: self._page(db, every, after))  # type: ignore[misc]
+            if not rows:
+                break
+            ballot = Ballot(who=who, via="", membership=await self._people.membership(who, self._seeing.groups(rows)))
+            found += [row for row in rows if self._seeing.voter(row, ballot) is not None]
+            after = rows[-1]
+        return found[:limit]
+
+    async def waiting(self, who: Identity) -> list[ApprovalView]:
+        """The open requests that `who` may decide, without hidden values, the first to expire first."""
+        rows = sorted(await self.theirs(who, limit=MOST_WAITING), key=lambda row: row.expires_at)
+        return await self._store.read(lambda db: self._seeing.shown(db, rows))
+
+    async def _page(self, db: AsyncSession, every: bool, after: ApprovalRow | None) -> list[ApprovalRow]:
+        return await docket.requests(db, open_only=not every, after=after, limit=A_PAGE)
 
     async def decide(
         self,

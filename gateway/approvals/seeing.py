@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit
 from gateway.approvals.views import about, in_force, to_show, view_of, whole
-from gateway.events import Identity
+from gateway.events import ApprovalView, Identity
 from gateway.people import Membership
 from gateway.policy import GROUP, REQUESTER, Policy
 from gateway.ports import Clock, Decision
@@ -55,6 +55,10 @@ class Seeing:
         if row is None or voter is None:
             return decision
         return replace(decision, approval=await whole(db, row, self._policy))
+
+    async def shown(self, db: AsyncSession, rows: Sequence[ApprovalRow]) -> list[ApprovalView]:
+        """As they may go out to a surface. Whose they are, the caller knows."""
+        return [await to_show(db, row, self._policy) for row in rows]
 
     async def opened(self, tx: Tx, approval_id: str, ballot: Ballot) -> None:
         """Keep that they had the whole of these very arguments before their eyes. Twice is once."""

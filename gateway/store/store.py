@@ -4,6 +4,7 @@ A deed does database work alone: no network, no waiting. When `write` returns, t
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from contextvars import copy_context
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.errors import ConfigError, DatabaseAway
@@ -22,6 +24,7 @@ from gateway.store.tx import Deed, Question, Tx
 
 T = TypeVar("T")
 
+CLOSING_S = 2.0  # for lines that are on their way back
 PATIENCE_S = 10.0  # of somebody who waits for an answer
 DATABASE_AWAY = (
     OSError,
@@ -161,4 +164,11 @@ class _Pool:
         return await self.read(question)
 
     async def aclose(self) -> None:
+        # A session whose task was cancelled right then goes on giving its line back, in a task of SQLAlchemy's own.
+        lines = self._writer.pool
+        assert isinstance(lines, QueuePool)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_S):
+                while lines.checkedout():  # noqa: ASYNC110 - the pool has no sign for it
+                    await asyncio.sleep(0.01)
         await self._writer.dispose()

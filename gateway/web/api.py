@@ -20,7 +20,6 @@ from gateway.events import ApprovalView, Identity, Verdict
 from gateway.policy import Policy
 from gateway.ports import Decision, Result
 from gateway.store import Store
-from gateway.store.tables import ApprovalRow
 from gateway.tokens import Tokens
 from gateway.web import bearer
 
@@ -118,20 +117,8 @@ class Desk:
     async def entries(self, who: Identity | Literal["operations"], every: bool, limit: int) -> list[Entry]:
         if who == "operations":
             return await self.store.read(lambda db: docket.entries(db, self.policy, every=every, limit=limit))
-        mine = await self._theirs(who, every, limit)
+        mine = await self.approvals.theirs(who, every=every, limit=limit)
         return await self.store.read(lambda db: docket.of_rows(db, self.policy, mine))
-
-    async def _theirs(self, who: Identity, every: bool, limit: int) -> list[ApprovalRow]:
-        """Read on until so many are theirs: others' requests take no place in their list."""
-        found: list[ApprovalRow] = []
-        after: ApprovalRow | None = None
-        while len(found) < limit:
-            page = await self.store.read(lambda db, after=after: docket.page(db, every=every, after=after))  # type: ignore[misc]
-            if not page:
-                break
-            found += await self.approvals.theirs(page, who)
-            after = page[-1]
-        return found[:limit]
 
     async def shown(self, approval_id: str) -> ApprovalView:
         """As surfaces show it. Raises `Refusal`."""

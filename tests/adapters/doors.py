@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from config.serving import bind, serving
 from gateway.doors import Seen
-from gateway.events import DeliveryReported, Identity, MessageReceived, Verdict
+from gateway.events import ApprovalView, DeliveryReported, Identity, MessageReceived, Verdict
 from gateway.ports import Added, Decision
 
 
@@ -49,6 +49,7 @@ class RecordingApprovals:
     decided: list[tuple[str, Identity, Verdict, str, str]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     fails: Exception | None = None
+    waits: list[ApprovalView] = field(default_factory=list)
     has_opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
@@ -61,6 +62,10 @@ class RecordingApprovals:
     async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
         self.openings.append((approval_id, who, via, digest))
         self.has_opened.set()
+
+    async def waiting(self, who: Identity) -> list[ApprovalView]:
+        self.asked.append(("", who))
+        return self.waits
 
     async def decide(
         self,

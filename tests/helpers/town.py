@@ -221,6 +221,15 @@ class Colleague:
         assert response.status_code == 200
         return next((one["errors"] for one in self.forms() if one["id"] == form["id"]), {})
 
+    async def opens_home(self) -> dict[str, Any]:
+        """Their Home tab, once the app has shown it."""
+        before = self._home()
+        assert (await self._town.sandbox.opens_home(self.user)).status_code == 200
+        return await self._town.until(lambda: self._home() != before and self._home(), "the Home tab")  # type: ignore[no-any-return]
+
+    def _home(self) -> Any:
+        return self._town.sandbox.state()["homes"].get(self.user)
+
     async def denies(self, card: dict[str, Any], reason: str) -> None:
         await self.submits(await self.presses_deny(card), reason)
 

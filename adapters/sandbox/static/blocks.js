@@ -27,7 +27,7 @@ const BLOCKS = {
   ],
   context: (block, context) =>
     block.elements.map((one) => (one.type === "image" ? picture(one) : el("span", {}, text(one, context)))),
-  actions: (block, context) => block.elements.map((one) => element(one, context)),
+  actions: (block, context) => block.elements.map((one) => element({ ...one, block_id: block.block_id }, context)),
   rich_text: (block, context) => block.elements.map((one) => rich(one, context)),
   table: (block, context) =>
     el("table", {}, el("tbody", {}, block.rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, tableCell(cell, context))))))),

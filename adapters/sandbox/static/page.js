@@ -20,6 +20,7 @@ function choose(what, value) {
   chosen[what] = value;
   sessionStorage.setItem("sandbox", JSON.stringify(chosen));
   show();
+  if (chosen.channel === "home" && ["channel", "user"].includes(what)) act("home", { user: chosen.user }).catch(trouble);
 }
 
 function show() {
@@ -27,7 +28,7 @@ function show() {
   if (!state) return;
   markNews();
   showPhone(state, chosen.phone);
-  showWorkspace(state, chosen.user, chosen.channel === "dm" ? `D0${chosen.user}` : "C0OPS");
+  showWorkspace(state, chosen.user, { dm: `D0${chosen.user}`, home: "home" }[chosen.channel] ?? "C0OPS");
 }
 
 // On a narrow screen one pane is out of sight: its switch says when something came in.

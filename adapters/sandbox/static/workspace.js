@@ -40,19 +40,32 @@ export function showWorkspace(state, user, channel) {
   const names = { C0OPS: "ops" };
   for (const [id, person] of Object.entries(state.people)) names[id] = person.name;
   form.elements.text.placeholder = channel.startsWith("D") ? "Message Gatehouse" : "Message #ops, or @gatehouse";
-  const posts = inThreads(visible(state, user, channel));
-  keep(
-    log,
-    posts.length
-      ? posts.map((post) => ({ key: post.ts, stamp: `${user} ${JSON.stringify(post)}`, build: () => message(post, state, names) }))
-      : [{ key: "empty", stamp: channel, build: () => nothing(channel) }],
-  );
+  form.hidden = channel === "home";
+  keep(log, channel === "home" ? tab(state.homes[user], user, names) : messages(state, user, channel, names));
   showModal((state.modals[user] ?? []).at(-1), {
     names,
     submit: (view, values) => act("submit", { user, view_id: view.id, values }).catch(trouble),
     dismiss: (view) => act("dismiss", { user, view_id: view.id }).catch(trouble),
-    press: (view, button, node) => press(button, node, "press", { user, view_id: view.id }),
+    press: (view, button, node) => press(button, node, "press", { user, view_id: view.id, block_id: button.block_id }),
   });
+}
+
+function messages(state, user, channel, names) {
+  const posts = inThreads(visible(state, user, channel));
+  return posts.length
+    ? posts.map((post) => ({ key: post.ts, stamp: `${user} ${JSON.stringify(post)}`, build: () => message(post, state, names) }))
+    : [{ key: "empty", stamp: channel, build: () => nothing(channel) }];
+}
+
+function tab(view, user, names) {
+  return [{ key: "home", stamp: `${user} ${JSON.stringify(view)}`, build: () => home(view, user, names) }];
+}
+
+function home(view, user, names) {
+  if (!view) return el("div", { class: "empty" }, el("h3", {}, "Nothing here yet"));
+  const where = { user, view_id: view.id };
+  const context = { names, press: (button, node) => press(button, node, "press", { ...where, block_id: button.block_id }) };
+  return el("article", { class: "home" }, el("div", { class: "blocks" }, blocks(view.blocks, context)));
 }
 
 function visible(state, user, channel) {

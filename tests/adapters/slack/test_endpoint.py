@@ -607,3 +607,44 @@ async def test_no_recorded_payload_is_answered_500(
     assert door.inbox.kept, "people wrote in some of them"
     assert door.approvals.decided == []
     assert slack.calls == []
+
+
+# --- what waits --------------------------------------------------------------------------------------------
+
+
+async def test_whoever_opens_the_home_tab_is_shown_what_waits_for_them(
+    slack_side: SlackSide, slack: FakeSlack, door: RecordingDoor
+) -> None:
+    door.approvals.waits = [VIEW]
+    event = {"type": "app_home_opened", "user": "U0ANA", "channel": "D0ANA", "tab": "home", "event_ts": "1.0"}
+
+    answer = await slack_side.sends({"type": "event_callback", "team_id": "T0TEAM", "event_id": "Ev1", "event": event})
+
+    told = await slack.gets("api/views.publish")
+    assert answer.status_code == 200
+    assert told["user_id"] == "U0ANA"
+    assert "issue_refund" in json.dumps(told["view"])
+    assert [(who.account, who.address) for _, who in door.approvals.asked] == [("T0TEAM", "U0ANA")]
+    assert door.inbox.kept == []
+
+
+async def test_the_command_is_answered_with_what_waits_for_whoever_gave_it(
+    slack_side: SlackSide, door: RecordingDoor
+) -> None:
+    door.approvals.waits = [VIEW]
+    given = {"command": "/approvals", "text": "", "team_id": "T0TEAM", "user_id": "U0ANA", "channel_id": "C0OPS"}
+
+    answer = await slack_side.fills_in(given)
+
+    assert answer.status_code == 200
+    assert answer.json()["text"] == "One request waits for you."
+    assert answer.json().get("response_type", "ephemeral") == "ephemeral"
+    assert [(who.account, who.address) for _, who in door.approvals.asked] == [("T0TEAM", "U0ANA")]
+
+
+async def test_a_command_nobody_knows_is_acknowledged(slack_side: SlackSide) -> None:
+    given = {"command": "/lunch", "text": "", "team_id": "T0TEAM", "user_id": "U0ANA"}
+
+    answer = await slack_side.fills_in(given)
+
+    assert answer.status_code == 200
