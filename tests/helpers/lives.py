@@ -202,6 +202,12 @@ class Life:
                 continue
             changes = [one for one in taken if isinstance(one, ShowOutcome) and one.receipt is not None]
             mine = [one.approval for one in changes if one.receipt and one.receipt.provider_id == ask["provider_id"]]
+            if not mine and row["decided_via"] == "sms":
+                # Whoever decided by text has it as the answer to their own text, and no second one.
+                number, said = ask["lane"].rpartition(":")[2], f"{row['state'].capitalize()}: {row['tool']}. By "
+                assert PHONES[row["decided_by"].rpartition(", ")[2]] == number
+                assert [text for text in self._ends.sms.told(number) if text.startswith(said)]
+                continue
             assert mine, f"{ask['lane']} never said what became of it"
             assert mine[-1].state.value == row["state"]
 
