@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from adapters.agent.client import AgentSettings
 from adapters.agent.server.limits import Limits
 from adapters.agent.server.model_settings import ModelSettings
-from adapters.slack.channel import SlackSettings
+from adapters.slack.settings import SlackSettings
 from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url

@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute
 
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.world import Sandbox
-from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.slack.channel import SlackChannel
+from adapters.slack.settings import SlackSettings
 from adapters.sms.channel import SmsChannel, SmsSettings
 from config import schema
 from config.keys import keys_of

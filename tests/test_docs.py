@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from adapters.agent.server.model_settings import ModelSettings
-from adapters.slack.channel import SlackSettings
+from adapters.slack.settings import SlackSettings
 from adapters.sms.channel import SmsSettings
 from config.cli import app
 from config.settings import AgentServerVariables, AgentVariables, OpsVariables, Settings

@@ -27,7 +27,7 @@ class SlackLive:
         if not self._in_budget():
             return None
         try:
-            return (await self._posts.post(to.key, render.growing(text), "live")).provider_id
+            return (await self._posts.post(to, render.growing(text), "live")).provider_id
         except TryLater as error:
             self._holds_back(error)
             return None
@@ -38,7 +38,7 @@ class SlackLive:
         if not self._in_budget():
             return
         try:
-            await self._posts.update(handle, render.growing(text), "live")
+            await self._posts.update(to.account, handle, render.growing(text), "live")
         except TryLater as error:
             self._holds_back(error)
         except Uncertain as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.workspaces import Workspaces
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
-from gateway.events import Receipt
+from gateway.events import Receipt, ThreadRef
 
 PASSING = {"ratelimited", "rate_limited"}
 KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
@@ -25,14 +25,15 @@ Shown = dict[str, Any]
 class Posts:
     """Each deed raises `TryLater`, `WillNeverArrive` or `Uncertain`."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
 
-    async def post(self, place: str, shown: Shown, ref: str, *, in_channel_too: bool = False) -> Receipt:
-        """`place` is a channel, or a channel and a thread; `ref` is what `Channel.find` looks for."""
-        channel, _, thread = place.partition(":")
+    async def post(self, to: ThreadRef, shown: Shown, ref: str, *, in_channel_too: bool = False) -> Receipt:
+        """The key is a channel, or a channel and a thread; `ref` is what `Channel.find` looks for."""
+        channel, _, thread = to.key.partition(":")
+        client = await self._workspaces.of(to.account)
         with refusals():
-            answer = await self._client.chat_postMessage(
+            answer = await client.chat_postMessage(
                 channel=channel,
                 thread_ts=thread or None,
                 reply_broadcast=in_channel_too or None,
@@ -44,40 +45,43 @@ class Posts:
             )
         return Receipt(provider_id=f"{answer['channel']}:{answer['ts']}")
 
-    async def change(self, receipt: Receipt, shown: Shown) -> Receipt:
+    async def change(self, team: str, receipt: Receipt, shown: Shown) -> Receipt:
         """Change a card; where it is gone, the words are a reply to it."""
         channel, _, ts = receipt.provider_id.partition(":")
+        client = await self._workspaces.of(team)
         with refusals():
             try:
-                await self._client.chat_update(channel=channel, ts=ts, **shown)
+                await client.chat_update(channel=channel, ts=ts, **shown)
                 return receipt
             except SlackApiError as error:
                 if error.response.get("error") not in CARD_GONE:
                     raise
-        return await self.post(receipt.provider_id, shown, "")
+        return await self.post(ThreadRef("slack", team, receipt.provider_id), shown, "")
 
-    async def update(self, handle: str, shown: Shown, ref: str) -> None:
+    async def update(self, team: str, handle: str, shown: Shown, ref: str) -> None:
         """Change a message of words."""
         channel, _, ts = handle.partition(":")
+        client = await self._workspaces.of(team)
         with refusals():
-            await self._client.chat_update(channel=channel, ts=ts, parse="none", metadata=_metadata(ref), **shown)
+            await client.chat_update(channel=channel, ts=ts, parse="none", metadata=_metadata(ref), **shown)
 
-    async def replace(self, handle: str, place: str, shown: Shown, ref: str) -> Receipt:
+    async def replace(self, to: ThreadRef, handle: str, shown: Shown, ref: str) -> Receipt:
         """The whole reply in place of its beginning; where that cannot be changed to it, beside the gap it leaves.
 
         Twice is safe, also when the first time was cut off after any of the three calls.
         """
         with contextlib.suppress(WillNeverArrive):
-            await self.update(handle, shown, ref)
+            await self.update(to.account, handle, shown, ref)
             return Receipt(provider_id=handle)
         with contextlib.suppress(WillNeverArrive):
-            await self._delete(handle)
-        return await self.post(place, shown, ref)
+            await self._delete(to.account, handle)
+        return await self.post(to, shown, ref)
 
-    async def _delete(self, handle: str) -> None:
+    async def _delete(self, team: str, handle: str) -> None:
         channel, _, ts = handle.partition(":")
+        client = await self._workspaces.of(team)
         with refusals():
-            await self._client.chat_delete(channel=channel, ts=ts)
+            await client.chat_delete(channel=channel, ts=ts)
 
 
 def _metadata(ref: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from adapters.agent.server import app as agent_server
-from adapters.slack.channel import SlackSettings
+from adapters.slack.settings import SlackSettings
 from adapters.sms.channel import SmsSettings
 from config import running
 from config.running import AGENTS

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 
-from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.slack.channel import SlackChannel
+from adapters.slack.settings import SlackSettings
 from tests.adapters.doors import Call, OutsideSystem, RecordingDoor, nobody_listens
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"

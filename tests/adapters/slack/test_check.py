@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.slack.channel import SlackChannel
+from adapters.slack.settings import SlackSettings
 from gateway.ports import Finding
 from tests.adapters.doors import HangsUp, nobody_listens
 from tests.adapters.slack.conftest import FakeSlack

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.sandbox.blocks import check_blocks
-from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.slack.channel import SlackChannel
 from adapters.slack.live import SHARE
+from adapters.slack.settings import SlackSettings
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Receipt, Say, ThreadRef
 from tests.adapters.doors import HangsUp

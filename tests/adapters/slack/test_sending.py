@@ -9,7 +9,8 @@ from slack_sdk.errors import SlackApiError
 from starlette.responses import Response
 
 from adapters.slack import render
-from adapters.slack.channel import SlackChannel, SlackSettings
+from adapters.slack.channel import SlackChannel
+from adapters.slack.settings import SlackSettings
 from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import ApprovalState, AskApproval, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
 from tests.adapters.doors import HangsUp, nobody_listens
