@@ -4,7 +4,7 @@ A deed does database work alone: no network, no waiting. When `write` returns, t
 """
 
 import asyncio
-import contextlib
+import logging
 import sqlite3
 from contextvars import copy_context
 from pathlib import Path
@@ -21,6 +21,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from gateway.errors import ConfigError, DatabaseAway
 from gateway.store.one_writer import OneWriter
 from gateway.store.tx import Deed, Question, Tx
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -167,8 +169,10 @@ class _Pool:
         # A session whose task was cancelled right then goes on giving its line back, in a task of SQLAlchemy's own.
         lines = self._writer.pool
         assert isinstance(lines, QueuePool)
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(CLOSING_S):
                 while lines.checkedout():  # noqa: ASYNC110 - the pool has no sign for it
                     await asyncio.sleep(0.01)
+        except TimeoutError:
+            log.error("%d lines to the database were not given back by the end", lines.checkedout())
         await self._writer.dispose()
