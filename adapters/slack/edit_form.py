@@ -182,7 +182,7 @@ def _element(field: Field) -> Block:
     start = {"initial_value": initial} if initial else {}
     if field.kind in ("integer", "number") and "e" not in initial.lower():
         return {"type": "number_input", "is_decimal_allowed": field.kind == "number", **start}
-    multiline = field.kind == "json" or len(initial) > 100 or "\n" in initial
+    multiline = field.kind == "json" or len(initial) > 100 or len((initial + "x").splitlines()) > 1
     return {"type": "plain_text_input", "multiline": multiline, **start}
 
 
@@ -220,7 +220,12 @@ def _given(state: Any, block_id: str) -> str | None:
 
 
 def _read(field: Field, given: str | None) -> tuple[bool, Any]:
-    """Is there a value, and which? A text that was there and is emptied is the empty text."""
+    """Is there a value, and which? A text that was there and is emptied is the empty text, or null where that may be.
+
+    White space at the ends and the kind of line ends make no change of a text: a form need not give them back.
+    """
+    if field.kind == "text" and isinstance(field.value, str) and _same(given or "", field.value):
+        return True, field.value
     if given is None or not given.strip():
         if not field.present:
             return False, None
@@ -241,6 +246,10 @@ def _read(field: Field, given: str | None) -> tuple[bool, Any]:
             if not given.isdecimal() or int(given) >= len(choices):
                 raise NotThat("This is not one of the choices.")
             return True, choices[int(given)]
+
+
+def _same(given: str, before: str) -> bool:
+    return given.strip().splitlines() == before.strip().splitlines()
 
 
 def _number(given: str, *, whole: bool) -> int | float:

@@ -235,7 +235,7 @@ LEAVES = st.one_of(
     st.tuples(st.just({"type": "integer"}), st.integers(-(10**14), 10**14)),
     st.tuples(st.just({"type": "number"}), st.one_of(st.integers(-99, 99), st.floats(-1e9, 1e9, width=32))),
     st.tuples(st.just({"type": "boolean"}), st.booleans()),
-    st.tuples(st.just({"type": ["string", "null"]}), st.one_of(st.none(), st.text(min_size=1, max_size=5))),
+    st.tuples(st.just({"type": ["string", "null"]}), st.one_of(st.none(), st.text(max_size=5))),
     st.tuples(st.just({"enum": [1, "1", True, None, 1.5]}), st.sampled_from([1, "1", True, None, 1.5])),
     st.tuples(st.just({"type": "array"}), st.lists(st.integers(), max_size=3)),
 )
@@ -265,3 +265,21 @@ def test_whatever_the_tool_takes_saving_without_a_change_changes_nothing(shape: 
 
     assert errors == {}
     assert json.dumps(kept) == json.dumps(arguments)
+
+
+BLANKS = ["", " ", "\t", " \n ", "\u3000", "kite ", "\tkite", "a\r\nb", "a\r"]
+
+
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"type": ["string", "null"]}])
+@pytest.mark.parametrize("text", BLANKS)
+def test_a_form_that_trims_what_it_gives_back_changes_nothing(text: str, schema: dict[str, Any]) -> None:
+    view = replace(VIEW, input_schema={"type": "object", "properties": {"note": schema}}, arguments={"note": text})
+
+    assert changed(view) == ({"note": text}, {})
+    assert changed(view, note=text.strip().replace("\r\n", "\n") or None) == ({"note": text}, {})
+
+
+def test_a_text_that_is_emptied_is_empty_or_null_where_that_may_be() -> None:
+    assert changed(order_id=" ")[0]["order_id"] == " "
+    assert changed(order_id=None)[0]["order_id"] == ""
+    assert changed(replace(VIEW, arguments={**ARGUMENTS, "note": "kite"}), note=None)[0]["note"] is None
