@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -78,6 +78,27 @@ class OpeningHome(BaseModel):
 
 class Resetting(BaseModel):
     pass
+
+
+class Faulting(BaseModel):
+    """The next calls of Slack's Web API go wrong: see `faults.Fault`. `expired_trigger_id` is about `views.*`."""
+
+    method: str = "*"
+    error: str = ""
+    status: int = Field(default=0, ge=0, le=599)
+    retry_after_s: int = Field(default=0, ge=0, le=3600)
+    hangs_s: float = Field(default=0, ge=0, le=120)
+    does_it: bool = False
+    times: int = Field(default=1, ge=1, le=1000)
+
+
+class ForgettingFaults(BaseModel):
+    pass
+
+
+class StoppingStream(BaseModel):
+    channel: str
+    ts: str
 
 
 class Page:
@@ -169,6 +190,18 @@ async def _open_home(sandbox: "Sandbox", asked: OpeningHome) -> httpx.Response:
     return await sandbox.opens_home(asked.user)
 
 
+async def _fault(sandbox: "Sandbox", asked: Faulting) -> None:
+    sandbox.fault(**asked.model_dump())
+
+
+async def _forget_faults(sandbox: "Sandbox", _: ForgettingFaults) -> None:
+    sandbox.forget_faults()
+
+
+async def _stop_stream(sandbox: "Sandbox", asked: StoppingStream) -> None:
+    sandbox.stops_stream(asked.channel, asked.ts)
+
+
 async def _reset(sandbox: "Sandbox", _: Resetting) -> None:
     sandbox.reset()
 
@@ -181,6 +214,9 @@ DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
     "dismiss": (Dismissing, _dismiss),
     "write": (Writing, _write),
     "home": (OpeningHome, _open_home),
+    "fault": (Faulting, _fault),
+    "forget_faults": (ForgettingFaults, _forget_faults),
+    "stop_stream": (StoppingStream, _stop_stream),
     "reset": (Resetting, _reset),
 }
 

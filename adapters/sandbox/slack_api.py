@@ -14,9 +14,11 @@ from starlette.routing import Route
 
 from adapters.sandbox import cast
 from adapters.sandbox.errors import SlackSaysNo
+from adapters.sandbox.faults import Faults
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_chat import Chat
 from adapters.sandbox.slack_people import Directory
+from adapters.sandbox.slack_streams import Streams
 from adapters.sandbox.state import Thing
 from adapters.sandbox.views import Views
 from adapters.sandbox.workspace import Workspace
@@ -27,12 +29,15 @@ JSON_IN_FORMS = {"blocks": "invalid_blocks_format", "view": "invalid_arguments",
 
 
 class SlackApi:
-    def __init__(self, settings: SandboxSettings, workspace: Workspace, views: Views) -> None:
+    def __init__(
+        self, settings: SandboxSettings, workspace: Workspace, views: Views, streams: Streams, faults: Faults
+    ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._views = views
-        chat, directory = Chat(workspace), Directory(workspace)
-        self._methods: dict[str, Method] = chat.methods() | directory.methods() | self._view_methods()
+        self._faults = faults
+        chat, directory = streams.methods(Chat(workspace).methods()), Directory(workspace)
+        self._methods: dict[str, Method] = chat | directory.methods() | self._view_methods()
 
     def routes(self) -> list[Route]:
         return [
@@ -41,6 +46,9 @@ class SlackApi:
         ]
 
     async def call(self, request: Request) -> Response:
+        return await self._faults.answer(request.path_params["method"], lambda: self._call(request))
+
+    async def _call(self, request: Request) -> Response:
         try:
             arguments = await _arguments(request)
             self._check_token(request, arguments)

@@ -9,11 +9,14 @@ import httpx
 from starlette.routing import BaseRoute, Mount, Route
 
 from adapters.sandbox import cast
+from adapters.sandbox.errors import NotInSandbox
+from adapters.sandbox.faults import EXPIRED, Fault, Faults
 from adapters.sandbox.line import Line
 from adapters.sandbox.page import Page
 from adapters.sandbox.phones import Phones
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_api import SlackApi
+from adapters.sandbox.slack_streams import Streams
 from adapters.sandbox.state import Notebook, Thing
 from adapters.sandbox.twilio_api import TwilioApi
 from adapters.sandbox.verbs import Colleague, Customer
@@ -39,7 +42,9 @@ class Sandbox:
         self._views = Views(self._notes)
         self._customer = Customer(settings, self._phones, self._line)
         self._colleague = Colleague(settings, self._workspace, self._views, self._line, clock)
-        self._slack = SlackApi(settings, self._workspace, self._views)
+        self._streams = Streams(self._notes, self._workspace, clock)
+        self._faults = Faults(self._notes)
+        self._slack = SlackApi(settings, self._workspace, self._views, self._streams, self._faults)
         self._twilio = TwilioApi(settings, self._phones, self._line)
         self._page = Page(self, settings)
 
@@ -97,6 +102,24 @@ class Sandbox:
         """
         return await self._colleague.write(user, channel, text, thread_ts)
 
+    def stops_stream(self, channel: str, ts: str) -> None:
+        """A person presses stop on a message that streams."""
+        if not self._streams.stop_by_user(channel, ts):
+            raise NotInSandbox("that message does not stream")
+
+    # --- what goes wrong -----------------------------------------------------------------------------------
+
+    def fault(self, method: str = "*", error: str = "", **more: Any) -> None:
+        """The next call of Slack's Web API, or the next `times` of a method, goes wrong: see `faults.Fault`."""
+        self._faults.ask(Fault(method=method, error=error, **more))
+
+    def expire_triggers(self, times: int = 1) -> None:
+        """Slack says of the next `times` triggers that they have expired, however quick the app is."""
+        self.fault("views.*", EXPIRED, times=times)
+
+    def forget_faults(self) -> None:
+        self._faults.forget()
+
     def reset(self) -> None:
         """Forget every message, modal and opt-out."""
         self._notes.clear()
@@ -111,10 +134,12 @@ class Sandbox:
             "customers": cast.CUSTOMERS,
             "people": {id: {"name": one.name, "note": one.note} for id, one in cast.PEOPLE.items()},
             "phones": self._phones.by_number(),
-            "channels": {id: [_seen(post) for post in self._workspace.posts(id)] for id in cast.CHANNELS},
+            "channels": {id: [self._seen(post) for post in self._workspace.posts(id)] for id in cast.CHANNELS},
             "ephemerals": self._ephemerals(),
             "modals": self._views.by_user(),
             "homes": self._views.homes(),
+            "statuses": self._streams.statuses(),
+            "faults": self._faults.waiting(),
         }
 
     async def changed(self, since_version: int, timeout: float) -> int:
@@ -136,6 +161,10 @@ class Sandbox:
             names = ("channel", "ts", "thread_ts", "text", "blocks")
             shown[whisper["to"]].append({name: whisper.get(name) for name in names})
         return shown
+
+    def _seen(self, post: Thing) -> Thing:
+        streams = self._streams.state(post["channel"], post["ts"]) == "streaming"
+        return _seen(post) | ({"streaming": True} if streams else {})
 
 
 def _seen(post: Thing) -> Thing:
