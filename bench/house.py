@@ -167,7 +167,7 @@ class Instant:
     async def missed(self, since: object) -> Sequence[Missed]:
         return ()
 
-    async def fetch(self, media: MediaRef) -> Blob:
+    async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
         return Blob(b"", media.mime_type)
 
     async def check(self) -> Sequence[Finding]:

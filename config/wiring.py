@@ -23,6 +23,7 @@ from config.keys import keys_of
 from config.settings import Settings
 from gateway import context
 from gateway.approvals import Approvals
+from gateway.attachments import Fetching
 from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
 from gateway.conversations import Conversations
@@ -140,7 +141,7 @@ async def build(
         )
         endings = Endings(store, outbox, approvals, clock, words)
         live = Live(store, live_replies(channels), clock)
-        turns = Turns(store, platform, endings, policy, clock, live, stopping=stopping, slots=settings.turn_slots)
+        turns = Turns(store, platform, endings, policy, clock, live, Fetching(channels, clock), stopping=stopping, slots=settings.turn_slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
         inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
         door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))

@@ -61,10 +61,11 @@ class TurnFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPosted:
-    """In a history only: what a user posted."""
+    """In a history only: what a user posted. A file has an entry of its own, right behind the text it came with."""
 
     message_id: str
     text: str
+    is_file: bool = False
 
 
 AgentEvent = Delta | Replied | ApprovalAsked | StatusChanged | TurnFailed

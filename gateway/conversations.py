@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from gateway import context, stop
 from gateway.approvals.views import asks_requester_alone
 from gateway.endings import Endings
-from gateway.errors import AgentRefused, GiveUp, LaneLost, TryLater
+from gateway.errors import AgentRefused, FileUnavailable, GiveUp, LaneLost, TryLater
 from gateway.events import ApprovalExpired, DecisionGiven, Interrupted, MessageReceived, Say, ThreadRef, lane_events
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Engine
@@ -149,6 +149,9 @@ class Conversations:
             await self.receive(lane, row)
         except LaneLost:
             raise
+        except FileUnavailable as error:
+            alarm = ("files-away", "files of messages cannot be fetched; they are tried again for a while")
+            await self._later(lane, row, str(error), alarm, asked_for=error.retry_after)
         except TryLater as error:
             alarm = ("agent-away", "the agent platform does not answer; messages are kept and retried")
             await self._later(lane, row, str(error), alarm, asked_for=error.retry_after, shown=NO_ANSWER)

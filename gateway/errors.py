@@ -9,10 +9,12 @@ GatewayError
 ├── TryLater             the same call may succeed later; has .retry_after (seconds or None)
 │   ├── AgentUnavailable the agent platform did not answer
 │   │   └── LineLost     it did, and then the line to it was lost: dial again, and read what happened meanwhile
+│   ├── FileUnavailable  a file that came with a message cannot be fetched at the moment
 │   ├── KeyRefused       the carrier does not take our credentials: operations are told, and it is tried again
 │   └── DatabaseAway     the database did not answer in time: the platform is told 503
 ├── GiveUp               the same call will never succeed
 │   ├── WillNeverArrive  the carrier will not deliver this message: tell operations
+│   ├── FileTooLarge     a file has more bytes than were asked for
 │   ├── AgentRefused     the platform said no for good (bad key, unknown agent)
 │   └── SessionGone      the platform no longer knows the session
 ├── Capped               a limit of the policy is reached: tell the sender once, and go on
@@ -61,6 +63,10 @@ class LineLost(AgentUnavailable):
     pass
 
 
+class FileUnavailable(TryLater):
+    pass
+
+
 class KeyRefused(TryLater):
     pass
 
@@ -74,6 +80,10 @@ class GiveUp(GatewayError):
 
 
 class WillNeverArrive(GiveUp):
+    pass
+
+
+class FileTooLarge(GiveUp):
     pass
 
 

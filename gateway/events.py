@@ -87,6 +87,7 @@ class MediaRef:
     where: str
     mime_type: str = "application/octet-stream"
     name: str = ""
+    size: int = 0  #: in bytes, where the platform says
 
 
 # --- it happened -------------------------------------------------------------------------------------------

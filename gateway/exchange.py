@@ -36,6 +36,8 @@ async def post(
 ) -> Outcome:
     """Post unless an earlier try did, and listen. Raises `AgentUnavailable`, and `SessionGone` when it is of no use.
 
+    Also `FileUnavailable`, where a file that goes with it cannot be had: nothing was posted then.
+
     `AgentUnavailable` also when the platform was stopped before anything came of the post: the next try posts it again.
     `hear` is given the pieces of a reply that is heard from its beginning.
     """
@@ -83,15 +85,20 @@ async def answer(
 
 async def _post(line: AgentLine, what: Post, look: Look, patience: Patience, hear: Hear) -> Outcome:
     await _clear_the_way(line, what, look, patience)
-    await look()
     try:
-        await line.post(what.text, client_message_id=what.key)
+        await _put(line, what, look)
     except AgentRefused as error:
         if line.status is AgentStatus.IDLE:  # it waited for nothing: the post itself is refused
             return NotTaken(str(error))
         if (ended := await _after_refusal(line, what, look, patience, str(error))) is not None:
             return ended
     return await Listening(line, what, patience, hear=hear).until_ended(patience.turn_s)
+
+
+async def _put(line: AgentLine, what: Post, look: Look) -> None:
+    files = await what.files()
+    await look()
+    await line.post(what.text, client_message_id=what.key, files=files)
 
 
 async def _after_refusal(line: AgentLine, what: Post, look: Look, patience: Patience, why: str) -> Outcome | None:
@@ -107,8 +114,7 @@ async def _after_refusal(line: AgentLine, what: Post, look: Look, patience: Pati
         if not history.open_requests(entries):
             return NotTaken(why)
         await _end_what_runs(line, entries, look, patience)
-        await look()
-        await line.post(what.text, client_message_id=what.key)
+        await _put(line, what, look)
     except AgentRefused:
         return NotTaken(why)
     return None
@@ -124,9 +130,8 @@ async def _post_again(
         hear = unheard
     else:
         await _clear_the_way(line, what, look, patience)
-    await look()
     try:
-        await line.post(what.text, client_message_id=what.key)
+        await _put(line, what, look)
     except AgentRefused as error:
         return TurnFailed(message_id=stops[-1].message_id, error=str(error))
     known = {stop.message_id for stop in stops}

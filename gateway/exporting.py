@@ -96,6 +96,8 @@ async def _read(attach: Attach, session_id: str) -> Session:
 
 def _entry(entry: HistoryEntry) -> Told:
     match entry:
+        case UserPosted(is_file=True):
+            return {"id": entry.message_id, "by": "customer", "text": "(a file)"}
         case UserPosted():
             return {"id": entry.message_id, "by": "customer", "text": entry.text}
         case Replied():

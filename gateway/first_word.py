@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from gateway.events import AgentEvent, AgentStatus, Answer, Delta, HistoryEntry, Replied
-from gateway.ports import AgentLine, Clock
+from gateway.ports import AgentLine, Blob, Clock
 
 
 class FirstWord:
@@ -29,8 +29,8 @@ class _Heard:
     def status(self) -> AgentStatus | None:
         return self._line.status
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
-        await self._line.post(text, client_message_id=client_message_id)
+    async def post(self, text: str, *, client_message_id: str, files: Sequence[Blob] = ()) -> None:
+        await self._line.post(text, client_message_id=client_message_id, files=files)
 
     async def answer(self, request_message_id: str, answer: Answer) -> None:
         await self._line.answer(request_message_id, answer)

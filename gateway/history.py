@@ -1,10 +1,17 @@
 """What a session's history says of one post: whether it was taken, and what came of it. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from gateway.events import ApprovalAsked, HistoryEntry, Replied, TurnFailed, UserPosted
+from gateway.ports import Blob
+
+Files = Callable[[], Awaitable[Sequence[Blob]]]
+
+
+async def no_files() -> Sequence[Blob]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +20,7 @@ class Post:
 
     `known`: ids of messages that belong to earlier turns, or are dealt with. `abandoned`: the turn before was given up
     while the platform may still have been at work on it; `doubtful`: its text and how often that stood there before it,
-    where it may never have been posted, or may yet arrive.
+    where it may never have been posted, or may yet arrive. `files` are what goes with it, brought when it is posted.
     """
 
     text: str
@@ -23,6 +30,7 @@ class Post:
     known: frozenset[str] = frozenset()
     abandoned: bool = False
     doubtful: tuple[str, int] | None = None
+    files: Files = no_files
 
 
 def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryEntry] | None:
@@ -34,7 +42,7 @@ def after_post(history: Sequence[HistoryEntry], what: Post) -> Sequence[HistoryE
     same = _places(history, what.text)
     if len(same) <= what.alike:
         return None
-    rest = history[same[what.alike] + 1 :]
+    rest = _after_files(history[same[what.alike] + 1 :])
     following = next((i for i, entry in enumerate(rest) if isinstance(entry, UserPosted)), len(rest))
     return rest[:following]
 
@@ -45,6 +53,12 @@ def may_yet_come(history: Sequence[HistoryEntry], what: Post) -> bool:
         return False
     text, before = what.doubtful
     return len(_places(history, text)) <= before
+
+
+def _after_files(rest: Sequence[HistoryEntry]) -> Sequence[HistoryEntry]:
+    """Without the files at its beginning: they came with the text before them."""
+    first = next((i for i, entry in enumerate(rest) if not (isinstance(entry, UserPosted) and entry.is_file)), len(rest))
+    return rest[first:]
 
 
 def _places(history: Sequence[HistoryEntry], text: str) -> list[int]:

@@ -119,8 +119,12 @@ class Channel(Protocol):
         Empty where a carrier keeps no list. Raises `TryLater`.
         """
 
-    async def fetch(self, media: MediaRef) -> Blob:
-        """The bytes behind an attachment, capped. Raises `TryLater` or `GiveUp`."""
+    async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
+        """The bytes behind an attachment of a message in `of`: at most so many. Twice is safe.
+
+        Raises `TryLater`, or `GiveUp`, whose text tells the agent why it does not get the file: the carrier's own words
+        and nobody else's. `FileTooLarge` is one that is over `most`.
+        """
 
     async def check(self) -> Sequence[Finding]: ...
 
@@ -158,8 +162,8 @@ class AgentLine(Protocol):
     def status(self) -> AgentStatus | None:
         """What the session was doing when we attached; None where the platform does not say."""
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
-        """Post a user message; returns when the platform acknowledged it.
+    async def post(self, text: str, *, client_message_id: str, files: Sequence[Blob] = ()) -> None:
+        """Post a user message, with files in one turn; returns when the platform acknowledged it.
 
         The same `client_message_id` twice is one message at a platform that honours it (the embedded server).
         Raises `AgentRefused` when the platform says no.

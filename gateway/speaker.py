@@ -1,35 +1,57 @@
 """Who is speaking, told to the agent in a form the customer cannot forge. Pure.
 
-A post begins with one `<sender .../>` line of ours. That tag in a customer's text is made harmless, and so is
-`<vs-context>`, by which an agent platform is handed its own objects: agent files may name them, customers not.
+A post begins with one `<sender .../>` line of ours, and ends with an `[attached: ...]` line for each file. Both in a
+customer's text are made harmless, and so is `<vs-context>`, by which an agent platform is handed its own objects: agent
+files may name them, customers not.
 """
 
 import re
+from collections.abc import Sequence
 from html import escape
 
-from gateway.events import MessageReceived
+from gateway.events import MediaRef, MessageReceived
 
+MAX_NAME = 100  # characters of a file's name
+NOT_PASSED_ON = "not passed on"
+FORGED_FILE = re.compile(r"\[(?=\s*attached\s*:)", re.IGNORECASE)
 FORGED = re.compile(r"<(?=\s*/?\s*(?:sender|transcript|vs-context)\b)", re.IGNORECASE)
 
 
-def post_text(event: MessageReceived, transcript: str = "") -> str:
-    """The text that is posted to the session for a customer's message; `transcript` is what it has to be told first."""
+def post_text(event: MessageReceived, transcript: str = "", refused: Sequence[str] = ()) -> str:
+    """The text that is posted to the session for a customer's message; `transcript` is what it has to be told first.
+
+    `refused`: for each attachment why the agent does not get it; empty where it does.
+    """
     who = {"channel": event.sender.channel, "address": event.sender.address, "proof": event.sender.proof.value}
     if event.sender.name:
         who["name"] = event.sender.name
     words = " ".join(f'{word}="{_attribute(value)}"' for word, value in who.items())
     # Without white space at its end: a platform may trim that, and by its text the post is found again in the history.
-    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event)}".rstrip()
+    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event, refused)}".rstrip()
 
 
 def harmless(text: str) -> str:
     """A customer's words in which no tag is left that means something to the agent or its platform."""
-    return FORGED.sub("&lt;", text)
+    return FORGED_FILE.sub("(", FORGED.sub("&lt;", text))
+
+
+def attachment(media: MediaRef, refused: str = "") -> str:
+    """The line that tells of one file; `refused`: why the agent does not get it."""
+    note = f", {NOT_PASSED_ON}: {refused}" if refused else ""
+    return f"[attached: {attachment_name(media)}{note}]"
+
+
+def attachment_name(media: MediaRef) -> str:
+    """Its name, or else its kind, in which nothing ends the line or passes for our note."""
+    name = re.sub(r"[\x00-\x20\x7f-\x9f\u2028-\u202e\u2066-\u2069]+", " ", media.name or media.mime_type).strip()
+    name = name.replace("[", "(").replace("]", ")")[:MAX_NAME]
+    return harmless(re.sub(rf",(?=\s*{NOT_PASSED_ON})", ";", name, flags=re.IGNORECASE))
 
 
 def _attribute(value: str) -> str:
     return escape(re.sub(r"\s+", " ", value), quote=True)
 
 
-def _attachments(event: MessageReceived) -> str:
-    return "".join(f"\n[attached: {harmless(media.name or media.mime_type)}]" for media in event.media)
+def _attachments(event: MessageReceived, refused: Sequence[str]) -> str:
+    reasons = refused or [""] * len(event.media)
+    return "".join(f"\n{attachment(media, why)}" for media, why in zip(event.media, reasons, strict=True))

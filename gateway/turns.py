@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import audit, caps, exchange, joining, tool_schemas, transcript
+from gateway.attachments import Attachments, Fetching
 from gateway.endings import Endings
 from gateway.errors import Capped, GiveUp, SessionGone
 from gateway.events import (
@@ -53,6 +54,7 @@ class Turns:
         policy: Policy,
         clock: Clock,
         live: Live,
+        fetching: Fetching,
         *,
         stopping: asyncio.Event,
         slots: int = 50,
@@ -66,6 +68,7 @@ class Turns:
         self._policy = policy
         self._clock = clock
         self._live = live
+        self._fetching = fetching
         self._stopping = stopping
         self._redial = redial
         self._patience = patience
@@ -86,16 +89,17 @@ class Turns:
         first_try = turn is None and self._clock() - row.received_at < self._policy.operations.late_after
         if turn is None:
             event = await self._together(lane, row, event)
+        files = self._fetching.of(row, event)
         try:
-            turn = await self._begin(lane, row, event) if turn is None else await self._again(lane, row, turn)
+            turn = await self._begin(lane, row, event, files) if turn is None else await self._again(lane, row, turn)
         except Capped as reached:
             await self._endings.capped(lane, row, str(reached))
             return
         try:
-            heard = await self._post(lane, turn, first_try)
+            heard = await self._post(lane, turn, files, first_try)
         except SessionGone as gone:
-            turn = await self._in_new_session(lane, row, turn, event, str(gone))
-            heard = await self._post(lane, turn, first_try=True)
+            turn = await self._in_new_session(lane, row, turn, event, files, str(gone))
+            heard = await self._post(lane, turn, files, first_try=True)
         outcome = await self._with_schemas(lane, heard.outcome)
         await self._endings.keep(lane, row, turn, outcome, heard_at=heard.at, replaces=heard.handle)
 
@@ -106,7 +110,7 @@ class Turns:
             return event
         return await self._store.write(lambda tx: joining.join(tx, lane, row, event, self._clock()))
 
-    async def _begin(self, lane: Lane, row: InboxRow, event: MessageReceived) -> TurnRow:
+    async def _begin(self, lane: Lane, row: InboxRow, event: MessageReceived, files: Attachments) -> TurnRow:
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
         route = self._policy.route_for(event)
         sender = audit.pseudonym(event.sender)
@@ -116,6 +120,7 @@ class Turns:
         # Idle for long, or with another agent, it begins anew; one that was given up is only continued elsewhere.
         given_up = conversation.session_id is None and row.seq > 1
         record = await self._transcript(lane, row) if given_up else ""
+        text = post_text(event, record, await files.refused())
         if session_id is None:
             session_id = await self._platform.open_session(agent)
             log.info("a new session of agent %s", agent)
@@ -129,7 +134,7 @@ class Turns:
                 "route": route.name if route else "",
                 "sender": sender,
             }
-            return await turns.begin(tx, **begun, text=post_text(event, record), now=self._clock())
+            return await turns.begin(tx, **begun, text=text, now=self._clock())
 
         return await self._store.write(deed)
 
@@ -158,11 +163,11 @@ class Turns:
         return route.agent, conversation.session_id
 
     async def _in_new_session(
-        self, lane: Lane, row: InboxRow, turn: TurnRow, event: MessageReceived, why: str
+        self, lane: Lane, row: InboxRow, turn: TurnRow, event: MessageReceived, files: Attachments, why: str
     ) -> TurnRow:
         log.warning("its session is gone or stuck; a new one is opened")
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
-        text = post_text(event, await self._transcript(lane, row))
+        text = post_text(event, await self._transcript(lane, row), await files.refused())
         session_id = await self._platform.open_session(conversation.agent)
 
         async def deed(tx: Tx) -> TurnRow:
@@ -176,8 +181,9 @@ class Turns:
     async def _transcript(self, lane: Lane, row: InboxRow) -> str:
         return await self._store.read(lambda db: transcript.before(db, lane.conversation_id, row.id))
 
-    async def _post(self, lane: Lane, turn: TurnRow, first_try: bool) -> Heard:
+    async def _post(self, lane: Lane, turn: TurnRow, files: Attachments, first_try: bool) -> Heard:
         what, first_word = await self._what(turn, first_try), FirstWord(self._clock)
+        what = replace(what, files=lambda: files.promised(turn.posted_text))
 
         async with self._live.showing(lane, turn) as showing:
 

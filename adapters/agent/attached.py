@@ -8,6 +8,7 @@ from adapters.agent.frames import Frame
 from adapters.agent.line import Line
 from gateway.errors import AgentRefused, AgentUnavailable, GatewayError, SessionGone, Unreadable
 from gateway.events import AgentEvent, AgentStatus, Answer, HistoryEntry
+from gateway.ports import Blob
 
 GONE = ("unknown", "not found", "no such", "does not exist", "deleted")
 
@@ -25,11 +26,14 @@ class SessionLine:
     def status(self) -> AgentStatus | None:
         return self._status
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
+    async def post(self, text: str, *, client_message_id: str, files: Sequence[Blob] = ()) -> None:
         frame = frames.post_message(self._session_id, text, client_message_id=client_message_id)
+        if files:
+            contents = [frames.file_content(one.data, name=one.name, mime_type=one.mime_type) for one in files]
+            frame = frames.post_messages(self._session_id, [text, *contents], client_message_id=client_message_id)
         # From now on it is not free, whenever it says so: who uses the line next must not take it for that.
         before, self._line.status = self._line.status, AgentStatus.PROCESSING
-        if refusal := _refusal(await self._line.ask(frame, "post_message")):
+        if refusal := _refusal(await self._line.ask(frame, frame["type"])):
             self._line.status = before
             raise _refused("a message", refusal)
 

@@ -181,7 +181,9 @@ def _posted(message: Frame) -> UserPosted | None:
     if isinstance(content, dict) and content.get("type_string") == "response_message":
         return None  # the answer to an approval request: not something said
     value = content.get("value") if isinstance(content, dict) else content
-    return UserPosted(message_id=_word(message, "id"), text=value if isinstance(value, str) else "")
+    if isinstance(value, str):
+        return UserPosted(message_id=_word(message, "id"), text=value)
+    return UserPosted(message_id=_word(message, "id"), text="", is_file=True)
 
 
 def _word(frame: Frame, name: str) -> str:

@@ -7,7 +7,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from starlette.routing import BaseRoute
 
-from adapters.slack import card, checks, endpoint, finding, listeners, markdown, posts, render
+from adapters.slack import card, checks, endpoint, files, finding, listeners, markdown, posts, render
 from adapters.slack.live import SlackLive
 from adapters.slack.settings import SlackSettings
 from adapters.slack.workspaces import Workspaces
@@ -27,6 +27,7 @@ class SlackChannel:
         self._clock = clock
         self._workspaces = Workspaces(settings)
         self._posts = posts.Posts(self._workspaces)
+        self._files = files.Files(self._workspaces, settings.api_url)
         self.live = SlackLive(self._posts, clock)
 
     # --- in ------------------------------------------------------------------------------------------------
@@ -83,8 +84,8 @@ class SlackChannel:
             raise GiveUp("Slack's answer names no members")
         return [str(user) for user in users]
 
-    async def fetch(self, media: MediaRef) -> Blob:
-        raise GiveUp("files from Slack are not fetched yet")
+    async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
+        return await self._files.fetch(of.account, media.where, most)
 
     async def check(self) -> Sequence[Finding]:
         before = self._clock()

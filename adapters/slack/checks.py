@@ -7,7 +7,7 @@ from typing import Any
 from gateway import clocks
 from gateway.ports import Finding
 
-NEEDED = ("app_mentions:read", "chat:write", "im:history", "channels:history", "groups:history")
+NEEDED = ("app_mentions:read", "chat:write", "im:history", "channels:history", "groups:history", "files:read")
 """As docs/deploying.md lists them."""
 NO_USER = ("user_not_found", "user_not_visible", "users_not_found")
 

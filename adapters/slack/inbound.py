@@ -150,7 +150,13 @@ def _files(event: Mapping[str, Any]) -> tuple[MediaRef, ...]:
     files = event.get("files")
     found = [file for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
     return tuple(
-        MediaRef(where=_text(file, "id"), mime_type=_text(file, "mimetype"), name=_text(file, "name")) for file in found
+        MediaRef(
+            where=_text(file, "id"),
+            mime_type=_text(file, "mimetype") or "application/octet-stream",
+            name=_text(file, "name") or _text(file, "title"),
+            size=size if isinstance(size := file.get("size"), int) else 0,
+        )
+        for file in found
     )
 
 

@@ -14,6 +14,7 @@ SCOPES = {
     "im:history": "direct messages to the bot",
     "channels:history": "what follows in a thread; and has a message whose answer was lost arrived?",
     "groups:history": "the same in private channels",
+    "files:read": "what people send beside their words",
     "users:read": "`gateway people check`: is each Slack user there?",
     "usergroups:read": "approvers written as `slack:group:...`",
 }

@@ -13,7 +13,7 @@ class Workspaces:
         """Made inside the running loop: it keeps one HTTP session until `aclose`."""
         self._base_url = settings.api_url.rstrip("/") + "/"
         self._token = settings.bot_token.get_secret_value()
-        self._http = aiohttp.ClientSession()
+        self.http = aiohttp.ClientSession()
 
     async def token(self, team: str) -> str:
         """The bot's token in a team; of an empty one: in the only team there is."""
@@ -28,9 +28,9 @@ class Workspaces:
             token=token,
             base_url=self._base_url,
             timeout=TIMEOUT_S,
-            session=self._http,
+            session=self.http,
             retry_handlers=[],  # the SDK's own would post twice when only the answer was lost
         )
 
     async def aclose(self) -> None:
-        await self._http.close()
+        await self.http.close()

@@ -164,8 +164,8 @@ class SmsChannel:
         read = sorted((event for event in events if event), key=lambda event: event.sent_at or since)
         return [Missed(event, _after(sent.get(event.sender.address, []), event.sent_at)) for event in read]
 
-    async def fetch(self, media: MediaRef) -> Blob:
-        raise GiveUp("attachments of texts are not fetched yet")
+    async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
+        raise GiveUp("files of text messages are not fetched yet")
 
     async def check(self) -> Sequence[Finding]:
         """Is the account active, is what we send from in it, and are we at one about the time?"""

@@ -58,7 +58,7 @@ class Line:
     def __post_init__(self) -> None:
         self._inflow = self._arriving()
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
+    async def post(self, text: str, *, client_message_id: str, files: Any = ()) -> None:
         if self.refuses is not None:
             raise self.refuses
         self.did.append(("post", (text, client_message_id)))
@@ -106,7 +106,7 @@ POST = [("look", None), ("post", ("Where is it?", "turn-1"))]
 class Waiting(Line):
     """Takes no post before its requests are answered, and does not say so beforehand."""
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
+    async def post(self, text: str, *, client_message_id: str, files: Any = ()) -> None:
         if not any(name == "answer" for name, _ in self.did):
             raise AgentRefused("it waits for an approval")
         await super().post(text, client_message_id=client_message_id)

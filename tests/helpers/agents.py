@@ -22,7 +22,7 @@ from gateway.events import (
     TurnFailed,
     UserPosted,
 )
-from gateway.ports import Finding
+from gateway.ports import Blob, Finding
 from tests.helpers.steps import Steps
 
 
@@ -98,6 +98,7 @@ class Session:
         self.status = AgentStatus.IDLE
         self.history: list[HistoryEntry] = []
         self.keys: set[str] = set()
+        self.files: list[list[tuple[str, bytes]]] = []  # of each post: name and bytes
         self.lines: list[Line] = []
         self.told: list[tuple[str, Answer]] = []  # requests, and what was answered, each time it was
         self._ids = ids
@@ -105,7 +106,8 @@ class Session:
 
     def posts(self) -> list[str]:
         """What customers said in it, in order."""
-        return [words_of(entry.text) for entry in self.history if isinstance(entry, UserPosted)]
+        said = [entry for entry in self.history if isinstance(entry, UserPosted) and not entry.is_file]
+        return [words_of(entry.text) for entry in said]
 
     def new_id(self) -> str:
         return f"m{next(self._ids)}"
@@ -164,9 +166,9 @@ class Line:
         self._heard: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
         self._lost = False
 
-    async def post(self, text: str, *, client_message_id: str) -> None:
+    async def post(self, text: str, *, client_message_id: str, files: Sequence[Blob] = ()) -> None:
         await self._at("posting")
-        self._agents.takes(self._session, text, client_message_id)
+        self._agents.takes(self._session, text, client_message_id, files)
         await self._at("posted")
 
     async def answer(self, request_message_id: str, answer: Answer) -> None:
@@ -240,7 +242,7 @@ class Agents:
         finally:
             session.lines.remove(line)
 
-    def takes(self, session: Session, text: str, key: str) -> None:
+    def takes(self, session: Session, text: str, key: str, files: Sequence[Blob] = ()) -> None:
         """A post. The same key twice is one message; while the session is busy there is none."""
         if key in session.keys:
             return
@@ -248,6 +250,8 @@ class Agents:
             raise AgentRefused("the session is busy")
         session.keys.add(key)
         session.history.append(UserPosted(message_id=session.new_id(), text=text))
+        session.history += [UserPosted(message_id=session.new_id(), text="", is_file=True) for _ in files]
+        session.files.append([(one.name, one.data) for one in files])
         act = next((act for words, act in self._acts.items() if words in words_of(text)), replies)
         running = asyncio.create_task(session.run(act, text))
         self._running.add(running)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from config.wiring import Door, Work
 from gateway import policy as policies
 from gateway.approvals import Approvals
+from gateway.attachments import Fetching
 from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
 from gateway.conversations import Conversations
@@ -172,7 +173,7 @@ def _wired(
     approvals = Approvals(store, engine, outbox, policy, clock, words, channels=channels, key=KEY)
     endings = Endings(store, outbox, approvals, clock, words)
     live = Live(store, ends.live, clock, ends.growth)
-    turns = Turns(store, ends.agents, endings, policy, clock, live, stopping=stopping, slots=slots)
+    turns = Turns(store, ends.agents, endings, policy, clock, live, Fetching(channels, clock), stopping=stopping, slots=slots)
     conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
     inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, (KEY,)))
     sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)

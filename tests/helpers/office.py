@@ -72,7 +72,7 @@ class Carrier:
     def routes(self, door: Any) -> list[Any]:
         return []
 
-    async def fetch(self, media: Any) -> Any:
+    async def fetch(self, media: Any, of: Any, *, most: int) -> Any:
         raise NotImplementedError
 
     async def check(self) -> list[Any]:

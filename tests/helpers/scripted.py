@@ -82,7 +82,7 @@ class Scripted:
         to_them = (one for one in self.taken if one.message.to.key == event.thread.key)
         return tuple(f"{self.name}-{one.message.ref}" for one in to_them if one.at > event.sent_at)
 
-    async def fetch(self, media: MediaRef) -> Blob:
+    async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
         return Blob(b"", media.mime_type)
 
     async def check(self) -> Sequence[Finding]:

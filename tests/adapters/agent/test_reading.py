@@ -178,7 +178,7 @@ def test_a_connection_to_renew_is_a_failure_that_names_it(content: frames.Frame,
         ),
         (
             {"id": "m1", "sender": USER, "content": {"type_string": "file", "value": {"metadata": {}}}},
-            UserPosted(message_id="m1", text=""),
+            UserPosted(message_id="m1", text="", is_file=True),
         ),
         ({"id": "m1", "sender": USER, "content": ANSWERED}, None),
         ({"id": "m1", "sender": AGENT, "content": frames.complete("Yes.")}, Replied(message_id="m1", text="Yes.")),
