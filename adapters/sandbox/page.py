@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Base64Bytes, BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapters.sandbox.errors import GatewayAway
 from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.slack_files import Upload
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -65,11 +66,33 @@ class Dismissing(BaseModel):
     view_id: str
 
 
+class Uploading(BaseModel):
+    """`data` is base64."""
+
+    name: str
+    data: Base64Bytes
+    mime_type: str = "text/plain"
+
+
 class Writing(BaseModel):
     user: str
     channel: str
     text: str
     thread_ts: str | None = None
+    files: list[Uploading] = []
+
+
+class Editing(BaseModel):
+    user: str
+    channel: str
+    ts: str
+    text: str
+
+
+class Deleting(BaseModel):
+    user: str
+    channel: str
+    ts: str
 
 
 class OpeningHome(BaseModel):
@@ -183,7 +206,16 @@ async def _dismiss(sandbox: "Sandbox", asked: Dismissing) -> httpx.Response | No
 
 
 async def _write(sandbox: "Sandbox", asked: Writing) -> httpx.Response:
-    return await sandbox.write(asked.user, asked.channel, asked.text, thread_ts=asked.thread_ts)
+    files = [Upload(one.name, one.data, one.mime_type) for one in asked.files]
+    return await sandbox.write(asked.user, asked.channel, asked.text, thread_ts=asked.thread_ts, files=files)
+
+
+async def _edit(sandbox: "Sandbox", asked: Editing) -> httpx.Response:
+    return await sandbox.edit(asked.user, asked.channel, asked.ts, asked.text)
+
+
+async def _delete(sandbox: "Sandbox", asked: Deleting) -> httpx.Response:
+    return await sandbox.delete(asked.user, asked.channel, asked.ts)
 
 
 async def _open_home(sandbox: "Sandbox", asked: OpeningHome) -> httpx.Response:
@@ -213,6 +245,8 @@ DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
     "submit": (Submitting, _submit),
     "dismiss": (Dismissing, _dismiss),
     "write": (Writing, _write),
+    "edit": (Editing, _edit),
+    "delete": (Deleting, _delete),
     "home": (OpeningHome, _open_home),
     "fault": (Faulting, _fault),
     "forget_faults": (ForgettingFaults, _forget_faults),

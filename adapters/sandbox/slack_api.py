@@ -17,6 +17,7 @@ from adapters.sandbox.errors import SlackSaysNo
 from adapters.sandbox.faults import Faults
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_chat import Chat
+from adapters.sandbox.slack_files import Files
 from adapters.sandbox.slack_people import Directory
 from adapters.sandbox.slack_streams import Streams
 from adapters.sandbox.state import Thing
@@ -30,19 +31,27 @@ JSON_IN_FORMS = {"blocks": "invalid_blocks_format", "view": "invalid_arguments",
 
 class SlackApi:
     def __init__(
-        self, settings: SandboxSettings, workspace: Workspace, views: Views, streams: Streams, faults: Faults
+        self,
+        settings: SandboxSettings,
+        workspace: Workspace,
+        views: Views,
+        streams: Streams,
+        faults: Faults,
+        files: Files,
     ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._views = views
         self._faults = faults
         chat, directory = streams.methods(Chat(workspace).methods()), Directory(workspace)
-        self._methods: dict[str, Method] = chat | directory.methods() | self._view_methods()
+        self._files = files
+        self._methods: dict[str, Method] = chat | directory.methods() | self._view_methods() | files.methods()
 
     def routes(self) -> list[Route]:
         return [
             Route("/slack/api/{method}", self.call, methods=["GET", "POST"]),
             Route("/slack/respond/{hook}", self.respond, methods=["POST"]),
+            *self._files.routes(),
         ]
 
     async def call(self, request: Request) -> Response:

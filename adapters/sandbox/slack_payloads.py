@@ -108,9 +108,33 @@ def message_event(post: Thing, *, client_msg_id: str) -> Thing:
     }
     if post.get("thread_ts"):
         body["thread_ts"] = post["thread_ts"]
+    body |= {name: post[name] for name in ("subtype", "files") if post.get(name)}
     if not channel.is_im and f"<@{cast.BOT_USER}>" in post["text"]:
         return body | {"type": "app_mention"}
     return body | {"channel_type": "im" if channel.is_im else "channel"}
+
+
+def changed(before: Thing, after: Thing, ts: str) -> Thing:
+    """What follows an edit."""
+    return _about("message_changed", before, ts) | {"message": as_message(after)}
+
+
+def deleted(before: Thing, ts: str) -> Thing:
+    return _about("message_deleted", before, ts) | {"deleted_ts": before["ts"]}
+
+
+def _about(subtype: str, before: Thing, ts: str) -> Thing:
+    channel = cast.CHANNELS[before["channel"]]
+    return {
+        "type": "message",
+        "subtype": subtype,
+        "channel": channel.id,
+        "channel_type": "im" if channel.is_im else "channel",
+        "hidden": True,
+        "ts": ts,
+        "event_ts": ts,
+        "previous_message": as_message(before),
+    }
 
 
 def home_opened(user: str, ts: str) -> Thing:

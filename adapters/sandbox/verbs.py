@@ -6,7 +6,7 @@ The page, the demo and tests use the same verbs. They answer the gateway's respo
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import httpx
 
@@ -16,6 +16,7 @@ from adapters.sandbox.line import Line
 from adapters.sandbox.phones import Phones, new_sid
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_chat import POST_TEXT, content_of
+from adapters.sandbox.slack_files import Files, Upload
 from adapters.sandbox.state import Thing
 from adapters.sandbox.views import Views
 from adapters.sandbox.workspace import Workspace
@@ -73,12 +74,14 @@ class Colleague:
         settings: SandboxSettings,
         workspace: Workspace,
         views: Views,
+        files: Files,
         line: Line,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._views = views
+        self._files = files
         self._line = line
         self._clock = clock
 
@@ -120,7 +123,9 @@ class Colleague:
             return None
         return await self._line.slack_interaction(slack_payloads.view_closed(user, view))
 
-    async def write(self, user: str, channel: str, text: str, thread_ts: str | None) -> httpx.Response:
+    async def write(
+        self, user: str, channel: str, text: str, thread_ts: str | None, files: Sequence[Upload]
+    ) -> httpx.Response:
         _check_person(user)
         if channel not in cast.CHANNELS or user not in cast.CHANNELS[channel].members:
             raise NotInSandbox(f"{user} is not in {channel}.")
@@ -128,8 +133,27 @@ class Colleague:
             raise NotInSandbox(f"There is no message {thread_ts} in {channel}.")
         if command := COMMAND.fullmatch(text):
             return await self._command(user, channel, command[1], (command[2] or "").strip())
-        post = self._workspace.post(channel, user=user, text=escaped(text), thread_ts=thread_ts)
+        with_files: Thing = {}
+        if files:
+            with_files = {"subtype": "file_share", "files": [self._files.keep(user, one) for one in files]}
+        post = self._workspace.post(channel, user=user, text=escaped(text), thread_ts=thread_ts, **with_files)
         return await self._event(slack_payloads.message_event(post, client_msg_id=str(uuid.uuid4())))
+
+    async def edit(self, user: str, channel: str, ts: str, text: str) -> httpx.Response:
+        before = self._own_post(user, channel, ts)
+        after = self._workspace.edit(before, {"text": escaped(text)}, by=user)
+        return await self._event(slack_payloads.changed(before, after, self._workspace.next_ts()))
+
+    async def delete(self, user: str, channel: str, ts: str) -> httpx.Response:
+        before = self._own_post(user, channel, ts)
+        self._workspace.delete(before)
+        return await self._event(slack_payloads.deleted(before, self._workspace.next_ts()))
+
+    def _own_post(self, user: str, channel: str, ts: str) -> Thing:
+        post = self._workspace.posted(channel, ts)
+        if post is None or post["user"] != user:
+            raise NotInSandbox(f"{user} wrote no message {ts} in {channel}.")
+        return post
 
     async def opens_home(self, user: str) -> httpx.Response:
         _check_person(user)

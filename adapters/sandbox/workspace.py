@@ -57,8 +57,8 @@ class Workspace:
             raise SlackSaysNo(refusal)
         return post
 
-    def edit(self, post: Thing, changes: Thing) -> Thing:
-        edited = post | changes | {"edited": {"user": cast.BOT_USER, "ts": self.next_ts()}}
+    def edit(self, post: Thing, changes: Thing, *, by: str = cast.BOT_USER) -> Thing:
+        edited = post | changes | {"edited": {"user": by, "ts": self.next_ts()}}
         self._notes.put("post", f"{post['channel']}/{post['ts']}", edited)
         return edited
 

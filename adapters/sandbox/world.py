@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -16,6 +16,7 @@ from adapters.sandbox.page import Page
 from adapters.sandbox.phones import Phones
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_api import SlackApi
+from adapters.sandbox.slack_files import Files, Upload
 from adapters.sandbox.slack_streams import Streams
 from adapters.sandbox.state import Notebook, Thing
 from adapters.sandbox.twilio_api import TwilioApi
@@ -41,10 +42,11 @@ class Sandbox:
         self._workspace = Workspace(self._notes, clock)
         self._views = Views(self._notes)
         self._customer = Customer(settings, self._phones, self._line)
-        self._colleague = Colleague(settings, self._workspace, self._views, self._line, clock)
+        self._files = Files(self._notes, settings)
+        self._colleague = Colleague(settings, self._workspace, self._views, self._files, self._line, clock)
         self._streams = Streams(self._notes, self._workspace, clock)
         self._faults = Faults(self._notes)
-        self._slack = SlackApi(settings, self._workspace, self._views, self._streams, self._faults)
+        self._slack = SlackApi(settings, self._workspace, self._views, self._streams, self._faults, self._files)
         self._twilio = TwilioApi(settings, self._phones, self._line)
         self._page = Page(self, settings)
 
@@ -95,12 +97,26 @@ class Sandbox:
         """Close an open modal. None: the view did not ask to be told."""
         return await self._colleague.dismiss(user, view_id)
 
-    async def write(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> httpx.Response:
+    async def write(
+        self, user: str, channel: str, text: str, *, thread_ts: str | None = None, files: Sequence[Upload] = ()
+    ) -> httpx.Response:
         """Write in `C0OPS` or in one's direct messages (`cast.dm_of`); `<@U0BOT>` in a channel is a mention.
 
         `/approvals` is a command: what the gateway answers is whispered to them.
         """
-        return await self._colleague.write(user, channel, text, thread_ts)
+        return await self._colleague.write(user, channel, text, thread_ts, files)
+
+    async def edit(self, user: str, channel: str, ts: str, text: str) -> httpx.Response:
+        """Write one's own message anew."""
+        return await self._colleague.edit(user, channel, ts, text)
+
+    async def delete(self, user: str, channel: str, ts: str) -> httpx.Response:
+        """Take one's own message back."""
+        return await self._colleague.delete(user, channel, ts)
+
+    def delete_file(self, id: str) -> None:
+        """Whoever uploaded it takes it back; the message that carried it stays."""
+        self._files.delete(id)
 
     def stops_stream(self, channel: str, ts: str) -> None:
         """A person presses stop on a message that streams."""
@@ -170,4 +186,6 @@ class Sandbox:
 def _seen(post: Thing) -> Thing:
     author = {"bot": post["bot_id"]} if "bot_id" in post else {"user": post["user"]}
     shown = ("ts", "thread_ts", "text", "blocks", "metadata", "username")
-    return author | {name: post.get(name) for name in shown} | {"edited": "edited" in post}
+    seen = author | {name: post.get(name) for name in shown}
+    files = [{name: file[name] for name in ("id", "name", "mimetype", "size")} for file in post.get("files") or []]
+    return seen | {"files": files} | {"edited": "edited" in post}

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from adapters.sandbox import cast
+from adapters.sandbox.slack_files import Upload
 from adapters.sandbox.world import Sandbox
 from config import running
 from config.running import Live
@@ -244,9 +245,18 @@ class Colleague:
         told = await self._town.until(lambda: self.whispers()[count - 1 :], f"a private word to {self.user}")
         return str(told[0])
 
-    async def writes(self, channel: str, text: str, thread_ts: str | None = None) -> None:
-        response = await self._town.sandbox.write(self.user, channel, text, thread_ts=thread_ts)
+    async def writes(self, channel: str, text: str, thread_ts: str | None = None, *files: Upload) -> str:
+        """The `ts` of what they wrote."""
+        response = await self._town.sandbox.write(self.user, channel, text, thread_ts=thread_ts, files=files)
         assert response.status_code == 200
+        wrote = [one for one in self._town.sandbox.state()["channels"][channel] if one.get("user") == self.user]
+        return str(wrote[-1]["ts"])
+
+    async def edits(self, channel: str, ts: str, text: str) -> None:
+        assert (await self._town.sandbox.edit(self.user, channel, ts, text)).status_code == 200
+
+    async def deletes(self, channel: str, ts: str) -> None:
+        assert (await self._town.sandbox.delete(self.user, channel, ts)).status_code == 200
 
 
 def _chosen(select: dict[str, Any]) -> str:
