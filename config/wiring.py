@@ -141,7 +141,8 @@ async def build(
         )
         endings = Endings(store, outbox, approvals, clock, words)
         live = Live(store, live_replies(channels), clock)
-        turns = Turns(store, platform, endings, policy, clock, live, Fetching(channels, clock), stopping=stopping, slots=settings.turn_slots)
+        fetching, slots = Fetching(channels, clock), settings.turn_slots
+        turns = Turns(store, platform, endings, policy, clock, live, fetching, stopping=stopping, slots=slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
         inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
         door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))

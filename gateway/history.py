@@ -57,7 +57,9 @@ def may_yet_come(history: Sequence[HistoryEntry], what: Post) -> bool:
 
 def _after_files(rest: Sequence[HistoryEntry]) -> Sequence[HistoryEntry]:
     """Without the files at its beginning: they came with the text before them."""
-    first = next((i for i, entry in enumerate(rest) if not (isinstance(entry, UserPosted) and entry.is_file)), len(rest))
+    first = next(
+        (i for i, entry in enumerate(rest) if not (isinstance(entry, UserPosted) and entry.is_file)), len(rest)
+    )
     return rest[first:]
 
 

@@ -16,7 +16,7 @@ from gateway.catching_up import CatchingUp
 from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
-from gateway.events import Identity, MessageReceived, Proof, ThreadRef, Verdict
+from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef, Verdict
 from gateway.inbox import Inbox
 from gateway.live import GROWTH, Live
 from gateway.outbox import Outbox
@@ -58,7 +58,15 @@ WORDS = Words()
 KEY = "a key of the tests"
 
 
-def text(number: str, words: str, name: str = "", *, message: str = "", sent_at: datetime | None = None) -> Any:
+def text(
+    number: str,
+    words: str,
+    name: str = "",
+    *,
+    message: str = "",
+    sent_at: datetime | None = None,
+    media: tuple[MediaRef, ...] = (),
+) -> Any:
     """What the SMS adapter makes of a text. `name` is the event's id, `message` the message's own."""
     name = name or f"{number}: {words}"
     sender = Identity(channel="sms", account=OURS, address=number, proof=Proof.CARRIER)
@@ -68,6 +76,7 @@ def text(number: str, words: str, name: str = "", *, message: str = "", sent_at:
         thread=ThreadRef("sms", OURS, number),
         sender=sender,
         text=words,
+        media=media,
         sent_at=sent_at,
     )
 
@@ -173,7 +182,8 @@ def _wired(
     approvals = Approvals(store, engine, outbox, policy, clock, words, channels=channels, key=KEY)
     endings = Endings(store, outbox, approvals, clock, words)
     live = Live(store, ends.live, clock, ends.growth)
-    turns = Turns(store, ends.agents, endings, policy, clock, live, Fetching(channels, clock), stopping=stopping, slots=slots)
+    fetching = Fetching(channels, clock)
+    turns = Turns(store, ends.agents, endings, policy, clock, live, fetching, stopping=stopping, slots=slots)
     conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
     inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, (KEY,)))
     sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)

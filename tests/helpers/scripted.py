@@ -21,12 +21,15 @@ class Taken:
 
 
 class Scripted:
-    """Places, for a channel called sms: `sms sending`, `sms taken` (and we do not know it yet), `sms list`."""
+    """Places, for a channel called sms: `sms sending`, `sms taken` (and we do not know it yet), `sms list`,
+    `sms fetching`.
+    """
 
     def __init__(self, name: str, steps: Steps, clock: Clock) -> None:
         self.name = name
         self.taken: list[Taken] = []
         self.can_look_up = True
+        self.files: dict[str, bytes] = {}  # by where they are
         self.kept: list[MessageReceived] = []  # what customers wrote, as the carrier's own list has it
         self.asked_since: list[datetime] = []
         self._steps = steps
@@ -83,7 +86,8 @@ class Scripted:
         return tuple(f"{self.name}-{one.message.ref}" for one in to_them if one.at > event.sent_at)
 
     async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
-        return Blob(b"", media.mime_type)
+        await self._steps.at(f"{self.name} fetching")
+        return Blob(self.files.get(media.where, b""), media.mime_type)
 
     async def check(self) -> Sequence[Finding]:
         return ()

@@ -15,7 +15,7 @@ from tests.adapters.doors import HangsUp, nobody_listens
 from tests.adapters.slack.conftest import FakeSlack
 
 ANSWER = {"ok": True, "team": "Acme", "user": "gatehouse", "team_id": "T0TEAM", "url": "https://acme.slack.com/"}
-SCOPES = "app_mentions:read,chat:write,im:history,channels:history,groups:history"
+SCOPES = "app_mentions:read,chat:write,im:history,channels:history,groups:history,files:read"
 
 
 @asynccontextmanager
@@ -49,7 +49,7 @@ async def test_scopes_that_lack_are_named(slack: FakeSlack) -> None:
     _, scopes, _ = await found(slack, ANSWER, {"X-OAuth-Scopes": "chat:write, im:history,channels:history"})
 
     assert not scopes.ok
-    assert scopes.what == "slack: the token lacks app_mentions:read, groups:history"
+    assert scopes.what == "slack: the token lacks app_mentions:read, files:read, groups:history"
     assert "install" in scopes.advice
 
 

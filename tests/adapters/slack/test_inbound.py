@@ -268,7 +268,7 @@ def test_files_are_kept_even_without_words() -> None:
     assert message.text == ""
     assert message.media == (
         MediaRef(where="F1", mime_type="image/png", name="a.png"),
-        MediaRef(where="F2", mime_type="", name=""),
+        MediaRef(where="F2", name=""),
     )
 
 

@@ -12,7 +12,7 @@ from adapters.slack import render
 from adapters.slack.channel import SlackChannel
 from adapters.slack.settings import SlackSettings
 from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import ApprovalState, AskApproval, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
+from gateway.events import ApprovalState, AskApproval, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
 from tests.adapters.doors import HangsUp, nobody_listens
 from tests.adapters.slack.conftest import FakeSlack, slack_at
 from tests.adapters.slack.test_render import VIEW
@@ -235,11 +235,6 @@ async def test_where_slack_does_not_show_the_channel_nobody_knows(channel: Slack
 
     with pytest.raises(Unknowable):
         await channel.find(HELLO)
-
-
-async def test_files_are_not_fetched_yet(channel: SlackChannel) -> None:
-    with pytest.raises(GiveUp):
-        await channel.fetch(MediaRef(where="F1"))
 
 
 @pytest.mark.parametrize(
