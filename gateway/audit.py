@@ -38,7 +38,7 @@ async def cause(tx: Tx, turn_id: int) -> dict[str, Any]:
     """What made the agent ask: the event of the turn, and the digest of all that was kept of it."""
     turn = await turns.get(tx.db, turn_id)
     event = await arrivals.event(tx.db, turn.inbox_id)
-    return {"event": f"in-{event.id}", "event_digest": _digest(event.payload)}
+    return {"event": f"in-{event.id}", "event_digest": digest(event.payload)}
 
 
 async def shown(tx: Tx, row: OutboxRow, receipt: Receipt, at: datetime) -> None:
@@ -59,15 +59,15 @@ async def reported(tx: Tx, row: OutboxRow, what: Literal["delivered", "undeliver
 
 async def finished(tx: Tx, rows: Sequence[ApprovalRow], at: datetime, *, reply: str | None) -> None:
     """The turn these requests were part of has ended: with this reply, or None: it failed. Its digest alone is kept."""
-    facts: dict[str, Any] = {"state": "failed"} if reply is None else {"state": "done", "reply_digest": _digest(reply)}
+    facts: dict[str, Any] = {"state": "failed"} if reply is None else {"state": "done", "reply_digest": digest(reply)}
     for row in rows:
         where: dict[str, Any] = {"conversation_id": row.conversation_id, "approval_id": row.id}
         await note(tx, "finished", at, **where, turn=row.turn_id, **facts)
 
 
 def _pseudonym(channel: str, account: str, address: str) -> str:
-    return f"{channel}:{_digest(f'{channel}:{account}:{folded(channel, address)}')[:16]}"
+    return f"{channel}:{digest(f'{channel}:{account}:{folded(channel, address)}')[:16]}"
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+from gateway import notes, transcript
+from gateway.events import MessageReceived
 from gateway.store import Store, cases
 from gateway.store.cases import CaseRows, Row, Trace
+from gateway.store.tables import InboxRow
 from gateway.verifying import START, follows, text_of
 
 PAGE = 500
@@ -23,7 +26,11 @@ DECISION = (
 async def case(store: Store, approval_id: str, now: datetime) -> dict[str, Any] | None:
     """All there is of one request, in the order of what happened. None: there is no such request."""
     found = await store.read(lambda db: cases.rows(db, approval_id))
-    return None if found is None else {"case": approval_id, "exported_at": now, **_told(found)}
+    if found is None:
+        return None
+    beside = await store.read(lambda db: notes.rows_on(db, approval_id, found.conversation["id"]))
+    told = _told(found) | {"notes": [_note(row, event) for row, event in beside]}
+    return {"case": approval_id, "exported_at": now, **told}
 
 
 async def decisions(store: Store, since: datetime, until: datetime, tool: str | None) -> AsyncIterator[Row]:
@@ -57,6 +64,12 @@ def _told(found: CaseRows) -> dict[str, Any]:
         "audit": trail,
         "audit_holds": all(row["seal"] not in ("broken", "damaged") for row in trail),
     }
+
+
+def _note(row: InboxRow, event: MessageReceived) -> Row:
+    who = event.sender
+    by = {"channel": who.channel, "account": who.account, "address": who.address}
+    return {"id": row.id, "at": row.received_at, **by, "text": transcript.words_of(event)}
 
 
 def _traced(trace: Trace) -> Row:

@@ -173,6 +173,15 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """Something said, as it is shown beside a request. `by`: a name of the directory, else an address."""
+
+    by: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalView:
     """One request as a surface shows it. Free of session ids, codes and tokens."""
 
@@ -205,6 +214,8 @@ class ApprovalView:
     applied: bool = False  #: the agent took the answer and the turn went on
     trouble: str = ""  #: why the answer never reached the agent
     waiting: str = ""  #: why the answer has not reached the agent yet; it is tried again
+    recent: tuple[Spoken, ...] = ()  #: the conversation's last messages; as `input_schema`, only in what somebody reads
+    notes: tuple[Spoken, ...] = ()  #: what was written beside its cards; the same
 
 
 # --- please do ---------------------------------------------------------------------------------------------
@@ -225,6 +236,7 @@ class Say:
     kind: Literal["say"] = "say"
     to: ThreadRef
     text: str
+    only_for: str = ""  #: the address of the one person who sees it, where others see the thread
     replaces: str = ""  #: the handle of `LiveReplies` whose message this ends; empty: a message of its own
     ref: str = ""  #: our own id of this message, stable over retries; filled in by the outbox
     queued_at: datetime | None = None  #: no attempt is older; filled in by the outbox

@@ -22,10 +22,12 @@ from gateway.events import (
     lane_events,
     outbounds,
 )
+from gateway.notes import NOTE
 from gateway.store import Store, exporting
 from gateway.store.erasing import CARDS, NOTHING
 from gateway.store.exporting import Rows
 from gateway.store.tables import ApprovalRow, InboxRow, OutboxRow, TurnRow
+from gateway.transcript import words_of
 
 GONE = "(not kept any more)"
 UNREADABLE = "(it cannot be read)"
@@ -191,7 +193,19 @@ def _asked(row: ApprovalRow, rows: Rows) -> Told:
             for one in rows.votes
             if one.approval_id == row.id
         ],
+        "notes": _notes(row, rows),
     }
+
+
+def _notes(row: ApprovalRow, rows: Rows) -> list[Told]:
+    """What colleagues wrote beside its cards."""
+    cards = {one.provider_id for one in rows.went if one.approval_id == row.id and one.kind == "ask"}
+    written = [(one, _received(one.payload)) for one in rows.came if one.kind == NOTE]
+    return [
+        {"at": one.received_at, "by": COLLEAGUES, "text": words_of(event)}
+        for one, event in written
+        if event is not None and event.thread.key in cards
+    ]
 
 
 def _shown(row: OutboxRow) -> Told:

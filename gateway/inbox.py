@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.by_words import ByWords
 from gateway.events import DeliveryReported, MessageReceived, lane_events
+from gateway.notes import Notes
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
@@ -37,6 +38,7 @@ class Inbox:
         self._policy = policy
         self._clock = clock
         self._by_words = by_words
+        self._notes = Notes(outbox, clock)
 
     async def add(self, event: MessageReceived) -> Added:
         event = _clean(event)
@@ -63,9 +65,11 @@ class Inbox:
             await self._by_words.take(tx, event)
             return Added.KEPT
         route = self._policy.route_for(event)
+        place = None if route is None else await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
+        if place is None and (noted := await self._notes.take(tx, event, kept)) is not None:
+            return noted
         if route is None:
             return await self._unrouted(tx, event, kept)
-        place = await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
         if place is None and not event.addressed:
             return Added.IGNORED
         if place is None and await erasing.known(tx.db, kept["event_key"], kept["message_key"]):

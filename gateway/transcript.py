@@ -40,20 +40,38 @@ async def before(db: AsyncSession, conversation_id: int, inbox_id: int) -> str:
     return written([one for one in said if one is not None])
 
 
-def _of_customer(row: InboxRow) -> Said | None:
+def received(row: InboxRow) -> MessageReceived | None:
+    """The message in a row. None: its words are gone, or it cannot be read."""
     try:
         event = lane_events.validate_json(row.payload)
     except ValidationError:
-        return None  # it could not be read then either
-    return Said(row.received_at, "customer", event.text) if isinstance(event, MessageReceived) else None
+        return None
+    return event if isinstance(event, MessageReceived) else None
 
 
-def _of_agent(row: OutboxRow) -> Said | None:
+def words_of(event: MessageReceived) -> str:
+    """With the names of what was attached."""
+    attached = [f"[attached: {one.name or one.mime_type}]" for one in event.media]
+    return "\n".join(filter(None, [event.text, *attached])) or "(no words)"
+
+
+def replied(row: OutboxRow) -> str | None:
+    """The words in a row. None: as above."""
     try:
         message = outbounds.validate_json(row.payload)
     except ValidationError:
         return None
-    return Said(row.created_at, "you", message.text) if isinstance(message, Say) else None
+    return message.text if isinstance(message, Say) else None
+
+
+def _of_customer(row: InboxRow) -> Said | None:
+    event = received(row)
+    return None if event is None else Said(row.received_at, "customer", event.text)
+
+
+def _of_agent(row: OutboxRow) -> Said | None:
+    text = replied(row)
+    return None if text is None else Said(row.created_at, "you", text)
 
 
 def written(said: Sequence[Said]) -> str:

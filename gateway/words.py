@@ -25,4 +25,8 @@ class Words:
     verdict_unclear: str = "That decided nothing. To decide, reply YES or NO and one code, such as YES 123456."
     verdict_none: str = "That decided nothing: no request of yours is open."
     code_replaced: str = "That code ran out and decided nothing. Please use the newer one that I sent you."
+    only_buttons: str = (
+        "Only the buttons of the card decide. What you wrote is kept as a note with this request; "
+        "neither the agent nor the customer sees it."
+    )
     reached: str = "Thank you. Your answer reached us; it decided nothing."

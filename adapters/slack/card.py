@@ -116,14 +116,13 @@ def _terms(asked: ApprovalView) -> str:
 
 def buttons(asked: ApprovalView) -> Block:
     """What a card cannot show whole is opened first, and approved where all of it is seen."""
-    found = []
-    if shows_whole(asked) or asked.approve_unseen:
-        found.append(approve(asked))
-    if not shows_whole(asked) and asked.arguments is not None:
-        found.append(button(OPEN, asked.id, "Open the whole request"))
-    if asked.can_edit:
-        found.append(button(EDIT, asked.id, "Edit"))
-    return deciding(asked, *found, button(DENY, asked.id, "Deny", style="danger"))
+    is_cut = not shows_whole(asked) and asked.arguments is not None
+    approving = [approve(asked)] if shows_whole(asked) or asked.approve_unseen else []
+    editing = [button(EDIT, asked.id, "Edit")] if asked.can_edit else []
+    deny = button(DENY, asked.id, "Deny", style="danger")
+    if is_cut:
+        return deciding(asked, *approving, button(OPEN, asked.id, "Open the whole request"), *editing, deny)
+    return deciding(asked, *approving, *editing, deny, button(OPEN, asked.id, "Open"))
 
 
 def deciding(asked: ApprovalView, *elements: Block, among: str = "") -> Block:

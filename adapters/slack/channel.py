@@ -59,6 +59,8 @@ class SlackChannel:
         match message:
             case ShowOutcome(receipt=Receipt() as receipt):
                 return await self._posts.change(to.account, receipt, shown)
+            case Say(only_for=user) if user:
+                return await self._posts.whisper(to, user, shown)
             case Say(replaces=handle) if handle:
                 return await self._posts.replace(to, handle, shown, message.ref)
             case Remind(receipt=Receipt() as receipt):

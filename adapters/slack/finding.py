@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import posts
 from gateway.errors import TryLater, Unknowable, WillNeverArrive
-from gateway.events import Outbound, Receipt, Remind, ShowOutcome
+from gateway.events import Outbound, Receipt, Remind, Say, ShowOutcome
 
 CLOCKS_APART = timedelta(minutes=5)
 MAX_PAGES = 10  # of a look for one message
@@ -19,6 +19,8 @@ async def find(client: AsyncWebClient, message: Outbound) -> Receipt | None:
     """What was written since the first try. Changing a message twice is the same as once. See `Channel.find`."""
     if isinstance(message, ShowOutcome):
         return None
+    if isinstance(message, Say) and message.only_for:
+        raise Unknowable("Slack lists no words for one person alone")
     below = message.receipt if isinstance(message, Remind) else None
     channel, _, thread = (below.provider_id if below else message.to.key).partition(":")
     try:

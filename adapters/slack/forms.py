@@ -1,17 +1,21 @@
 """What opens over Slack: why something is denied, and a request in full. Pure."""
 
 import json
+from collections.abc import Sequence
 
 from adapters.slack import card
-from adapters.slack.parts import Block, preformatted, section, seen, visible, words
-from gateway.events import ApprovalView
+from adapters.slack.parts import Block, paragraph, preformatted, section, seen, time, visible, words
+from gateway.events import ApprovalView, Spoken
 
 DENY_FORM, REASON = "approval_deny_form", "reason"
 
 MAX_PAGE = 2_900  # of one block
 MAX_WHOLE = 200_000  # as JSON: Slack takes a view of 250 kB ...
-MAX_PAGES = 96  # ... and of 100 blocks, some of which say who asks
+MAX_PAGES = 94  # ... and of 100 blocks, some of which say who asks, and what was said
 MAX_SAID = 2_000
+MOST_NOTES = 6
+MAX_MESSAGE, MAX_AUTHOR = 400, 60  # all of them fit into one block of 3,000
+NOT_TOLD = "Nobody can approve what nobody can read. It can only be denied."
 TOO_LONG = "This is not all of it: it is too long for Slack. Decide with `gateway approvals`, or deny it."
 
 
@@ -31,12 +35,23 @@ def deny(asked: ApprovalView) -> Block:
 
 
 def whole(asked: ApprovalView) -> Block:
-    """All of a request, and the button that approves it; where it does not fit, its beginning without the button."""
+    """All of a request, with what was said around it, and the button that approves it.
+
+    Where it does not fit, its beginning without the button.
+    """
     fits, text = shows_whole(asked), card.arguments(asked)
     pages = _pages(text if fits else seen(text, MAX_PAGE))
-    end = card.deciding(asked, card.approve(asked)) if fits else section(TOO_LONG, MAX_SAID)
-    title = section(card.question(asked), MAX_PAGE)
-    return _modal("The whole request", title, *card.origin(asked), *pages, end, close=words("Close"))
+    why_not = NOT_TOLD if asked.arguments is None else TOO_LONG
+    end = card.deciding(asked, card.approve(asked)) if fits else section(why_not, MAX_SAID)
+    blocks = [
+        section(card.question(asked), MAX_PAGE),
+        *card.origin(asked),
+        *_talk("Said last", asked.recent),
+        *pages,
+        *_talk("Notes beside the card", asked.notes[-MOST_NOTES:], asked.notes[:-MOST_NOTES]),
+        end,
+    ]
+    return _modal("The whole request", *blocks, close=words("Close"))
 
 
 def shows_whole(asked: ApprovalView) -> bool:
@@ -49,6 +64,16 @@ def shows_whole(asked: ApprovalView) -> bool:
 def told(text: str) -> Block:
     """What came of a button in a form."""
     return _modal("The whole request", section(text, MAX_SAID), close=words("Close"))
+
+
+def _talk(head: str, said: Sequence[Spoken], left_out: Sequence[Spoken] = ()) -> list[Block]:
+    """Who said what, each from a line of its own on. Later lines are indented, so that none passes for another's."""
+    lines = [
+        (f"\n{seen(one.by, MAX_AUTHOR)}, {time(one.at)}: ", seen(one.text, MAX_MESSAGE).replace("\n", "\n    "))
+        for one in said
+    ]
+    more = [("", f"\n({len(left_out)} earlier: see `gateway approvals show`)")] if left_out else []
+    return [paragraph((head, ""), *lines, *more)] if lines else []
 
 
 def _pages(text: str) -> list[Block]:

@@ -47,8 +47,14 @@ def section(text: str, most: int) -> Block:
 
 def labelled(label: str, then: str) -> Block:
     """A line that begins with a bold word."""
-    bold = {**_text(f"{label} "), "style": {"bold": True}}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [bold, _text(then)]}]}
+    return paragraph((f"{label} ", then))
+
+
+def paragraph(*pairs: tuple[str, str]) -> Block:
+    """Bold words, each with plain ones after them, none of it read as markup. An empty one is left out."""
+    bold = {"style": {"bold": True}}
+    parts = [part for label, then in pairs for part in (_text(label) | bold, _text(then)) if part["text"]]
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}
 
 
 def preformatted(text: str) -> Block:

@@ -45,6 +45,16 @@ class Posts:
             )
         return Receipt(provider_id=f"{answer['channel']}:{answer['ts']}")
 
+    async def whisper(self, to: ThreadRef, user: str, shown: Shown) -> Receipt:
+        """Only `user` sees it, and no list of Slack's has it. Someone who left the channel is told nothing."""
+        channel, _, thread = to.key.partition(":")
+        client = await self._workspaces.of(to.account)
+        with refusals():
+            answer = await client.chat_postEphemeral(
+                channel=channel, user=user, thread_ts=thread or None, parse="none", **shown
+            )
+        return Receipt(provider_id=f"{channel}:{answer['message_ts']}")
+
     async def change(self, team: str, receipt: Receipt, shown: Shown) -> Receipt:
         """Change a card; where it is gone, the words are a reply to it."""
         channel, _, ts = receipt.provider_id.partition(":")

@@ -13,6 +13,7 @@ LISTS = (
     ("Who opened the whole", "opened"),
     ("Edits", "edits"),
     ("Votes", "votes"),
+    ("Notes written beside its cards", "notes"),
     ("What else was sent about it", "told"),
 )
 APART = ("view", "terms", "arguments", "input_schema")  # shown by themselves

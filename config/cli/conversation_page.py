@@ -7,7 +7,7 @@ from config.cli import paper
 
 FACTS = ("channel", "account", "thread", "agent", "state", "began", "last")
 REQUEST = ("asked", "state", "decided_by", "decided_on", "decided", "reason", "applied", "trouble", "led_to_by")
-LISTS = (("Edits", "edits"), ("Votes", "votes"), ("Where it was shown", "shown"))
+LISTS = (("Edits", "edits"), ("Votes", "votes"), ("Notes", "notes"), ("Where it was shown", "shown"))
 
 
 def page(found: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A whole request as text for a terminal. Pure; what people and models wrote is shown as text."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.cli.show import columns, table, visible, when
@@ -9,8 +9,11 @@ from gateway import sentences
 
 if TYPE_CHECKING:
     from gateway.docket import Case
+    from gateway.events import Spoken
 
 PROOFS = {"none": "not proven", "carrier": "as the carrier says", "platform": "signed in there", "token": "by token"}
+
+MOST_SAID = 600  # characters of each
 
 
 def text(case: "Case") -> str:
@@ -19,7 +22,8 @@ def text(case: "Case") -> str:
         parts.append(
             "changed since the agent asked\n" + "\n".join(f"  {visible(one)}" for one in case.request.difference)
         )
-    parts += [part for part in (_shown(case), _opened(case), _votes(case)) if part]
+    recent, notes = _said("said last", case.request.recent), _said("notes beside the card", case.request.notes)
+    parts += [part for part in (recent, notes, _shown(case), _opened(case), _votes(case)) if part]
     return "\n\n".join(parts)
 
 
@@ -49,6 +53,16 @@ def _arguments(arguments: dict[str, Any] | None) -> str:
         f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}" for name, value in arguments.items()
     ]
     return "\n".join(lines) or "  (none)"
+
+
+def _said(head: str, said: "Sequence[Spoken]") -> str:
+    """Each on a line of its own, cut where it is long."""
+    lines = [f"  {when(one.at)}  {visible(one.by)}: {visible(_cut(one.text))}" for one in said]
+    return "\n".join([head, *lines]) if lines else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SAID else f"{text[: MOST_SAID - 1]}…"
 
 
 def _shown(case: "Case") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from gateway.approvals import around
 from gateway.digests import canonical
 from gateway.events import ApprovalState, ApprovalView
 from gateway.policy import REQUESTER, Policy, Ruling, Terms, stricter
@@ -72,10 +73,11 @@ def _asked_for(row: ApprovalRow, terms: Terms) -> ApprovalView:
 
 
 async def whole(db: AsyncSession, row: ApprovalRow, policy: Policy) -> ApprovalView:
-    """With whose approvals count, and what was changed since the agent asked."""
+    """With whose approvals count, what was changed since the agent asked, and what was said around it."""
     view = view_of(row, policy)
     changes = difference(await first_arguments(db, row), view.arguments or {})
-    return replace(view, votes=await _votes(db, row), difference=changes)
+    recent, notes = await around.recent(db, row, policy), await around.beside(db, row, policy)
+    return replace(view, votes=await _votes(db, row), difference=changes, recent=recent, notes=notes)
 
 
 async def to_show(db: AsyncSession, row: ApprovalRow, policy: Policy) -> ApprovalView:

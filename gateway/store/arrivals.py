@@ -90,9 +90,11 @@ async def keep_unrouted(
     payload: str,
     now: datetime,
     status: str = "unrouted",
+    conversation_id: int | None = None,
 ) -> bool:
     """Record an event that goes into no lane. False: it was there already."""
     values: dict[str, Any] = {
+        "conversation_id": conversation_id,
         "kind": kind,
         "event_key": event_key,
         "message_key": message_key,

@@ -51,6 +51,12 @@ async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:
     return list((await db.exec(question)).all())
 
 
+async def showed(db: AsyncSession, channel: str, provider_id: str) -> str | None:
+    """The request whose card has this receipt. None: it is of no card, or not ours."""
+    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id) == provider_id, col(OutboxRow.kind) == "ask")
+    return (await db.exec(select(OutboxRow.approval_id).where(*where))).first()
+
+
 async def begin(tx: Tx, row: OutboxRow, status: str, **values: Any) -> bool:
     """One more try of a row as it was read. False: it has changed since, look again."""
     seen = (col(OutboxRow.id) == row.id, col(OutboxRow.status) == row.status, col(OutboxRow.attempts) == row.attempts)

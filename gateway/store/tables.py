@@ -60,7 +60,8 @@ class InboxRow(SQLModel, table=True):
     event_key: str = Field(unique=True)
     message_key: str | None = Field(default=None, unique=True)
     payload: str = Field(sa_column=Column(Body, nullable=False))
-    status: str = "new"  # new | done | joined | capped | interrupted | dead | replayed | dropped | unrouted | verdict
+    # new | done | joined | capped | interrupted | dead | replayed | dropped | unrouted | verdict | note
+    status: str = "new"
     held: bool = False
     attempts: int = 0
     faults: int = 0  # of our own code, among the attempts

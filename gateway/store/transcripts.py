@@ -25,3 +25,19 @@ async def replies(db: AsyncSession, conversation_id: int, *, limit: int) -> list
         col(OutboxRow.dedupe_key).startswith("reply:"),
     )
     return list((await db.exec(question.order_by(col(OutboxRow.id).desc()).limit(limit))).all())
+
+
+async def latest(db: AsyncSession, conversation_id: int, *, limit: int) -> list[InboxRow]:
+    """What people wrote in it last, whatever became of it, newest first."""
+    question = select(InboxRow).where(
+        col(InboxRow.conversation_id) == conversation_id,
+        col(InboxRow.kind) == "message",
+        col(InboxRow.status) != "joined",  # it is in another one
+    )
+    return list((await db.exec(question.order_by(col(InboxRow.id).desc()).limit(limit))).all())
+
+
+async def notes(db: AsyncSession, conversation_id: int) -> list[InboxRow]:
+    """What was written beside the cards of its requests, oldest first."""
+    question = select(InboxRow).where(col(InboxRow.conversation_id) == conversation_id, col(InboxRow.kind) == "note")
+    return list((await db.exec(question.order_by(col(InboxRow.id)))).all())

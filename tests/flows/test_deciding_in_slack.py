@@ -42,7 +42,7 @@ async def test_two_people_approve_and_the_card_says_how_far_it_is(under: Under) 
         await town.ana.approves(card)
         assert "1 of 2" in await town.ana.is_told()
         halfway = await shows(town, "1 of 2: ana")
-        assert buttons(halfway) == ["approval_approve", "approval_edit", "approval_deny"]
+        assert buttons(halfway) == ["approval_approve", "approval_edit", "approval_deny", "approval_open"]
         assert halfway["ts"] == card["ts"]
         await town.ana.approves(halfway)
         assert "1 of 2" in await town.ana.is_told(2)
