@@ -1,21 +1,17 @@
 """Bolt's listeners for approval cards: a click or a submitted form -> `decide`, and a private word back."""
 
-import logging
+from collections.abc import Awaitable
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from adapters.slack import card, edit_form, forms, inbound, render, trial, waiting
-from adapters.slack.posts import UNSENT
+from adapters.slack.clicks import Click
 from gateway import sentences
 from gateway.events import ApprovalView, Verdict
 from gateway.ports import Decision, Door
 
-log = logging.getLogger(__name__)
-
-ANSWER_TIMEOUT_S = 3
 VIA = "slack"
 DENY_AGAIN = "The form did not open in time. Please press Deny again."
 EDIT_AGAIN = "The form did not open in time. Please press Edit again."
@@ -23,43 +19,48 @@ OPEN_AGAIN = "The whole request did not open in time, so it cannot be approved y
 
 
 def listen(bolt: AsyncApp, door: Door) -> None:
-    """Register the listeners. Each decides before it acknowledges: an unkept decision is answered 500."""
+    """Register the listeners. What decides is acknowledged when it is kept, else answered 500; what asks, at once."""
 
     @bolt.action(card.APPROVE)
     async def approve(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         who, (approval_id, digest) = inbound.clicker(body), inbound.clicked(body)
         decision = await door.approvals.decide(approval_id, who, Verdict.APPROVE, via=VIA, digest=digest)
         await ack()
-        await _answer(client, body, decision)
+        await Click(client, body).answers(decision)
         if inbound.pressed_in(body):
             await waiting.show(door, client, body)
 
     @bolt.action(card.DENY)
     async def ask_why(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
-        decision = await door.approvals.read(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
         await ack()
-        if (asked := await _still(client, body, decision)) is not None:
-            await _open(client, body, forms.deny(asked), DENY_AGAIN)
+        click = Click(client, body, again=DENY_AGAIN)
+        look = door.approvals.read(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
+        if (asked := await _still(click, body, look)) is not None:
+            await click.opens(forms.deny(asked))
 
     @bolt.action(card.EDIT)
     async def ask_what(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
-        decision = await door.approvals.whole(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
         await ack()
-        asked = await _still(client, body, decision)
+        click = Click(client, body, again=EDIT_AGAIN)
+        look = door.approvals.whole(inbound.clicked(body)[0], inbound.clicker(body), via=VIA)
+        asked = await _still(click, body, look)
         if asked is not None and asked.can_edit:
-            await _open(client, body, edit_form.form(asked), EDIT_AGAIN)
+            await click.opens(edit_form.form(asked))
         elif asked is not None:
-            await _answer(client, body, Decision(result="forbidden"))
+            await click.answers(Decision(result="forbidden"))
 
     @bolt.action(card.OPEN)
     async def open_whole(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
-        who, (approval_id, _) = inbound.clicker(body), inbound.clicked(body)
-        decision = await door.approvals.whole(approval_id, who, via=VIA)
         await ack()
+        who, (approval_id, _) = inbound.clicker(body), inbound.clicked(body)
+        click = Click(client, body, again=OPEN_AGAIN)
+        decision = await click.finds(door.approvals.whole(approval_id, who, via=VIA))
+        if decision is None:
+            return
         asked = decision.approval
         if decision.result != "decided" or asked is None:
-            await _answer(client, body, decision)
-        elif await _open(client, body, forms.whole(asked), OPEN_AGAIN) and forms.shows_whole(asked):
+            await click.answers(decision)
+        elif await click.opens(forms.whole(asked)) and forms.shows_whole(asked):
             # Slack has taken the form, and nothing is cut off in it: only now does it count as opened.
             await door.approvals.opened(approval_id, who, via=VIA, digest=asked.digest)
 
@@ -67,7 +68,7 @@ def listen(bolt: AsyncApp, door: Door) -> None:
     async def seen(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         said = await door.reaching.seen(inbound.clicked(body)[0], inbound.clicker(body))
         await ack()
-        await _tell(client, body, sentences.SEEN[said])
+        await Click(client, body).tells(sentences.SEEN[said])
 
     @bolt.view(forms.DENY_FORM)
     async def deny(ack: Any, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient) -> None:
@@ -102,55 +103,14 @@ def listen(bolt: AsyncApp, door: Door) -> None:
             await waiting.show(door, client, body)
 
 
-async def _still(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> ApprovalView | None:
+async def _still(click: Click, body: dict[str, Any], look: Awaitable[Decision]) -> ApprovalView | None:
     """The request as the clicker saw it, still open and theirs; None: they have been told why not."""
+    decision = await click.finds(look)
+    if decision is None:
+        return None
     asked = decision.approval
     if decision.result == "decided" and asked is not None and asked.digest.startswith(inbound.clicked(body)[1]):
         return asked
     changed = decision.result == "decided" and asked is not None
-    await _answer(client, body, Decision(result="changed") if changed else decision)
+    await click.answers(Decision(result="changed") if changed else decision)
     return None
-
-
-async def _open(client: AsyncWebClient, body: dict[str, Any], form: dict[str, Any], otherwise: str) -> bool:
-    """False: Slack did not say that it opened."""
-    try:
-        await client.views_open(trigger_id=body.get("trigger_id", ""), view=form)
-        return True
-    except UNSENT as error:
-        log.warning("a form did not open: %s", type(error).__name__)
-        await _tell(client, body, otherwise)
-        return False
-
-
-async def _answer(client: AsyncWebClient, body: dict[str, Any], decision: Decision) -> None:
-    """The result, to the clicker alone: a form says it itself, beside a card it is a private word."""
-    if inbound.at_home(body):
-        await _open(client, body, forms.told(sentences.answer(decision)), "")
-        return
-    if view_id := inbound.pressed_in(body):
-        try:
-            await client.views_update(view_id=view_id, view=forms.told(sentences.answer(decision)))
-        except UNSENT:
-            log.info("a form was closed before it could say the result")
-        return
-    await _tell(client, body, render.answer(decision))
-
-
-async def _tell(client: AsyncWebClient, body: dict[str, Any], text: str) -> None:
-    """A word that only the clicker sees. By the click's own address; where that fails, through the Web API."""
-    if not text:
-        return
-    try:
-        answer = AsyncWebhookClient(str(body.get("response_url") or ""), timeout=ANSWER_TIMEOUT_S)
-        # Without replace_original=False the answer may replace the card for everybody.
-        sent = await answer.send(text=text, response_type="ephemeral", replace_original=False)
-        if sent.status_code == 200:
-            return
-    except UNSENT:
-        log.info("a click's answer did not go out by its own address")
-    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or ""
-    try:
-        await client.chat_postEphemeral(channel=channel, user=inbound.clicker(body).address, text=text)
-    except UNSENT:
-        log.warning("somebody who clicked could not be told the result")

@@ -15,7 +15,7 @@ MAX_PAGES = 94  # ... and of 100 blocks, some of which say who asks, and what wa
 MAX_SAID = 2_000
 MOST_NOTES = 6
 MAX_MESSAGE, MAX_AUTHOR = 400, 60  # all of them fit into one block of 3,000
-NOT_TOLD = "Nobody can approve what nobody can read. It can only be denied."
+NOT_TOLD = "There is nothing more to read, so it cannot be approved here."
 TOO_LONG = "This is not all of it: it is too long for Slack. Decide with `gateway approvals`, or deny it."
 
 

@@ -49,14 +49,22 @@ class RecordingApprovals:
     decided: list[tuple[str, Identity, Verdict, str, str]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     fails: Exception | None = None
+    gate: asyncio.Event | None = None  # set: look-ups wait for it
     waits: list[ApprovalView] = field(default_factory=list)
     has_opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self, approval_id: str, who: Identity, *, whole: bool = False, via: str = "") -> Decision:
         self.asked.append((approval_id, who))
-        return self.reads
+        return await self._looked_up()
 
     async def whole(self, approval_id: str, who: Identity, *, via: str) -> Decision:
+        return await self._looked_up()
+
+    async def _looked_up(self) -> Decision:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.fails is not None:
+            raise self.fails
         return self.reads
 
     async def opened(self, approval_id: str, who: Identity, *, via: str, digest: str) -> None:
@@ -137,6 +145,12 @@ class OutsideSystem:
             await self._called.wait_for(lambda: self.told(what))
         (told,) = self.told(what)
         return told
+
+    async def gets_all(self, what: str, count: int) -> list[dict[str, Any]]:
+        """The calls of `what`, once there are so many."""
+        async with asyncio.timeout(10), self._called:
+            await self._called.wait_for(lambda: len(self.told(what)) >= count)
+        return self.told(what)
 
     async def _answer(self, request: Request) -> Response:
         told: dict[str, Any] = dict(request.query_params)

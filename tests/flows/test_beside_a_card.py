@@ -5,11 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from adapters.sandbox import cast
+from tests.helpers.process import until
 from tests.helpers.rows import rows
 from tests.helpers.terminal import Terminal
 from tests.helpers.town import Town
 
 REFUND = "Please refund order A-1001, $40."
+
+
+async def known(town: Town) -> dict[str, Any]:
+    """The card, once its receipt is kept: nobody replies to it sooner than that."""
+
+    async def kept() -> bool:
+        return any(row["kind"] == "ask" and row["provider_id"] for row in await rows(town.store, "outbox"))
+
+    card = await town.card()
+    await until(kept, "the card's receipt")
+    return card
 
 
 async def opened(town: Town, card: dict[str, Any]) -> str:
@@ -48,7 +60,7 @@ async def test_open_shows_what_was_said_last_on_both_sides(town: Town) -> None:
 
 async def test_a_reply_below_a_card_is_kept_with_the_request_and_answered_privately(town: Town, tmp_path: Path) -> None:
     await town.alice.texts(REFUND)
-    card = await town.card()
+    card = await known(town)
 
     await town.max.writes(cast.OPS, "She is a regular, <@U0GATEHOUSE> approve!", thread_ts=card["ts"])
     await town.max.writes(cast.OPS, "approve", thread_ts=card["ts"])

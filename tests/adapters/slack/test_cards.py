@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.sandbox.blocks import check_blocks, check_view
 from adapters.slack import card, forms
-from gateway.events import ApprovalState
+from gateway.events import ApprovalState, Spoken
 from tests.adapters.slack.test_render import VIEW, buttons, card_of, outcome_card, shown
 
 AT = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_card_tells_its_life_and_keeps_its_buttons(changes: dict[str, Any], to
 
     check_blocks(message["blocks"])
     assert told in reads(message)
-    assert [*buttons(message)] == [card.APPROVE, card.DENY]
+    assert [*buttons(message)] == [card.APPROVE, card.DENY, card.OPEN]
 
 
 def test_one_approval_that_is_enough_is_not_counted() -> None:
@@ -66,9 +66,9 @@ def test_what_cannot_be_undone_is_asked_once_more() -> None:
         ({"arguments": LONG}, [card.OPEN, card.DENY]),
         ({"arguments": LONG, "approve_unseen": True}, [card.APPROVE, card.OPEN, card.DENY]),
         ({"arguments": {"iban": "(hidden)"}, "hidden": ("iban",)}, [card.OPEN, card.DENY]),
-        ({"hidden": ("iban",)}, [card.APPROVE, card.DENY]),
-        ({"arguments": None}, [card.DENY]),
-        ({"arguments": None, "approve_unseen": True}, [card.APPROVE, card.DENY]),
+        ({"hidden": ("iban",)}, [card.APPROVE, card.DENY, card.OPEN]),
+        ({"arguments": None}, [card.DENY, card.OPEN]),
+        ({"arguments": None, "approve_unseen": True}, [card.APPROVE, card.DENY, card.OPEN]),
     ],
     ids=["long", "long, allowed", "hidden", "hides nothing of it", "never told", "never told, allowed"],
 )
@@ -113,7 +113,20 @@ def test_what_even_a_form_cannot_show_is_not_approved_in_it(arguments: dict[str,
     form = in_full(arguments)
 
     assert not buttons(form)
-    assert any("not all of it" in line for line in shown(form["blocks"]))
+    why_not = forms.NOT_TOLD if arguments is None else forms.TOO_LONG
+    assert any(why_not in line for line in shown(form["blocks"]))
+
+
+def test_a_form_has_room_for_all_that_may_be_around_the_longest_request() -> None:
+    said = tuple(Spoken(by=f"{n}" * 200, at=AT, text="line\n" * 5_000) for n in range(6))
+    longest = "\n".join("y" * 1_500 for _ in range(forms.MAX_PAGES))
+
+    form = in_full({"note": longest}, recent=said, notes=said * 3)
+
+    assert ([*buttons(form)], len(form["blocks"])) == ([card.APPROVE], 100)
+    assert "(12 earlier: see `gateway approvals show`)" in json.dumps(form)
+    talks = [block for block in form["blocks"] if "line" in json.dumps(block)]
+    assert [len("".join(shown([talk]))) < 3_500 for talk in talks] == [True, True]
 
 
 @settings(deadline=None, max_examples=50)
