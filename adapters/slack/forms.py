@@ -69,7 +69,7 @@ def told(text: str) -> Block:
 def _talk(head: str, said: Sequence[Spoken], left_out: Sequence[Spoken] = ()) -> list[Block]:
     """Who said what, each from a line of its own on. Later lines are indented, so that none passes for another's."""
     lines = [
-        (f"\n{seen(one.by, MAX_AUTHOR)}, {time(one.at)}: ", seen(one.text, MAX_MESSAGE).replace("\n", "\n    "))
+        (f"\n{seen(one.by, MAX_AUTHOR)}, {time(one.at)}: ", seen(one.text.replace("\n", "\n    "), MAX_MESSAGE))
         for one in said
     ]
     more = [("", f"\n({len(left_out)} earlier: see `gateway approvals show`)")] if left_out else []
