@@ -35,6 +35,7 @@ from gateway.events import (
     Answer,
     ApprovalView,
     HistoryEntry,
+    Identity,
     MediaRef,
     MessageReceived,
     Outbound,
@@ -142,14 +143,23 @@ class Groups(Protocol):
 class LiveReplies(Protocol):
     """For a channel that can show a reply growing. What it shows is ended by a `Say` that `replaces` the handle.
 
-    Both raise `TryLater` or `WillNeverArrive`; the showing ends then, and the turn goes on.
+    `open` and `grow` raise `TryLater` or `WillNeverArrive`; the showing ends then, and the turn goes on.
     """
 
-    async def open(self, to: ThreadRef, text: str) -> str | None:
-        """Show the beginning of a reply; the handle of the message that does. None: not here, or not now."""
+    async def working(self, to: ThreadRef, is_at_work: bool) -> None:
+        """Say that the agent is at work, or no more; a message there ends it by itself. Raises nothing."""
+
+    async def open(self, to: ThreadRef, text: str, asked_by: Identity | None) -> str | None:
+        """Show the beginning of a reply; the handle of the message that does. None: not here, or not now.
+
+        `asked_by`: whom it is for, where that is known.
+        """
 
     async def grow(self, to: ThreadRef, handle: str, text: str) -> None:
         """Show more: `text` is all there is so far. It may be skipped where the carrier bears no more."""
+
+    async def rest(self, to: ThreadRef, handle: str) -> None:
+        """It grows no further, and its end may be long in coming, or never come. Raises nothing; twice is safe."""
 
 
 # --- what the core needs from the agent platform -----------------------------------------------------------

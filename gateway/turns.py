@@ -16,6 +16,7 @@ from gateway.events import (
     Answer,
     Confirm,
     Deny,
+    Identity,
     MessageReceived,
 )
 from gateway.exchange import Outcome
@@ -96,10 +97,10 @@ class Turns:
             await self._endings.capped(lane, row, str(reached))
             return
         try:
-            heard = await self._post(lane, turn, files, first_try)
+            heard = await self._post(lane, turn, event.sender, files, first_try)
         except SessionGone as gone:
             turn = await self._in_new_session(lane, row, turn, event, files, str(gone))
-            heard = await self._post(lane, turn, files, first_try=True)
+            heard = await self._post(lane, turn, event.sender, files, first_try=True)
         outcome = await self._with_schemas(lane, heard.outcome)
         await self._endings.keep(lane, row, turn, outcome, heard_at=heard.at, replaces=heard.handle)
 
@@ -181,11 +182,11 @@ class Turns:
     async def _transcript(self, lane: Lane, row: InboxRow) -> str:
         return await self._store.read(lambda db: transcript.before(db, lane.conversation_id, row.id))
 
-    async def _post(self, lane: Lane, turn: TurnRow, files: Attachments, first_try: bool) -> Heard:
+    async def _post(self, lane: Lane, turn: TurnRow, sender: Identity, files: Attachments, first_try: bool) -> Heard:
         what, first_word = await self._what(turn, first_try), FirstWord(self._clock)
         what = replace(what, files=lambda: files.promised(turn.posted_text))
 
-        async with self._live.showing(lane, turn) as showing:
+        async with self._live.showing(lane, turn, sender) as showing:
 
             async def posted(line: AgentLine, again: bool) -> Outcome:
                 line, now = first_word.over(line), replace(what, first_try=what.first_try and not again)
@@ -230,7 +231,7 @@ class Turns:
         async def told(line: AgentLine, _: bool) -> Outcome:
             return await exchange.answer(line, said, what, lambda: self._look(lane), self._patience)
 
-        async with self._decisions:
+        async with self._decisions, self._live.showing(lane, turn):
             outcome = await self._with_schemas(lane, await self._over_lines(turn, told))
         await self._endings.keep(lane, row, turn, outcome, answered, replaces=turn.live_handle or "")
 

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute
 from adapters.slack import card, checks, endpoint, files, finding, listeners, markdown, posts, render
 from adapters.slack.live import SlackLive
 from adapters.slack.settings import SlackSettings
+from adapters.slack.status import Status
+from adapters.slack.streams import Streams
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import GiveUp
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
@@ -28,7 +30,8 @@ class SlackChannel:
         self._workspaces = Workspaces(settings)
         self._posts = posts.Posts(self._workspaces)
         self._files = files.Files(self._workspaces, settings.api_url)
-        self.live = SlackLive(self._posts, clock)
+        self._streams = Streams(self._workspaces, clock)
+        self.live = SlackLive(self._posts, self._streams, Status(self._workspaces, clock), clock)
 
     # --- in ------------------------------------------------------------------------------------------------
 
@@ -62,6 +65,7 @@ class SlackChannel:
             case Say(only_for=user) if user:
                 return await self._posts.whisper(to, user, shown)
             case Say(replaces=handle) if handle:
+                handle = await self._streams.ended(to, handle)
                 return await self._posts.replace(to, handle, shown, message.ref)
             case Remind(receipt=Receipt() as receipt):
                 # A reply in a thread rings for nobody who is not in it: it is shown in the channel too.

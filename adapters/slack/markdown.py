@@ -64,6 +64,25 @@ def neutral(prose: str) -> str:
     return LIVE.sub(lambda opening: opening[1] + JOINER, shown)
 
 
+def settled(text: str) -> str:
+    """The beginning of a growing text whose neutral form no later text can change.
+
+    It ends with white space, which none of the patterns above goes across but a label's, so outside of an open `[`.
+    """
+    end = _last_space(text)
+    while end:
+        opened = text.rfind("[", text.rfind("\n", 0, end) + 1, end)
+        if opened < 0 or "]" in text[opened:end]:
+            break
+        end = _last_space(text[:opened])
+    return text[:end]
+
+
+def _last_space(text: str) -> int:
+    """Where what follows the last white space begins; 0: there is none."""
+    return max(text.rfind(space) for space in " \t\n") + 1
+
+
 def _pieces(text: str) -> Iterator[Piece]:
     """A fence that is never closed goes on to the end (CommonMark, 4.5)."""
     held, opening, mark = "", "", ""

@@ -11,7 +11,7 @@ from adapters.slack.workspaces import Workspaces
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Receipt, ThreadRef
 
-PASSING = {"ratelimited", "rate_limited"}
+PASSING = {"ratelimited", "rate_limited", "streaming_state_conflict"}
 KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
 BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 UNSENT = (SlackApiError, aiohttp.ClientError, TimeoutError, ValueError)
@@ -109,6 +109,12 @@ def refusals() -> Iterator[None]:
         raise TryLater("Slack cannot be reached") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Uncertain("Slack's answer was lost") from error
+
+
+def word(error: Exception) -> str:
+    """Slack's own word for what one of ours was raised from; empty: it said none."""
+    cause = error.__cause__
+    return str(cause.response.get("error") or "") if isinstance(cause, SlackApiError) else ""
 
 
 def meaning(error: SlackApiError) -> TryLater | WillNeverArrive | Uncertain:

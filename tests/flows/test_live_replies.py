@@ -1,6 +1,7 @@
 """In Slack a customer sees a long reply grow; whatever happens meanwhile, one whole reply is there at the end."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,81 @@ from tests.helpers.house import House, opened
 from tests.helpers.process import until
 from tests.helpers.town import Town
 
-DM, CUSTOMER = cast.dm_of(cast.MAX), "D0CUSTOMER"
+DM, ANAS, CUSTOMER = cast.dm_of(cast.MAX), cast.dm_of(cast.ANA), "D0CUSTOMER"
 TWENTY = " ".join(NUMBERS[:20])
 SIXTY = " ".join([*NUMBERS, *(str(number) for number in range(len(NUMBERS) + 1, 61))])
 
 
-async def test_a_customer_sees_the_reply_grow_in_one_message(town: Town) -> None:
+async def test_a_customer_sees_that_the_agent_thinks_and_then_the_reply_growing_in_one_message(town: Town) -> None:
     await town.max.writes(DM, "Count slowly to 20.")
 
-    half = (await town.until(lambda: _replies(town), "the beginning"))[0]
-    assert half["text"].endswith(" …")
-    assert TWENTY.startswith(half["text"].removesuffix(" …"))
-    whole = await town.until(lambda: [one for one in _replies(town) if one["text"] == TWENTY], "the whole reply")
-    assert [one["ts"] for one in whole] == [half["ts"]]
-    assert len(_replies(town)) == 1
-    assert half["thread_ts"] == whole[0]["thread_ts"]
+    said = await town.until(lambda: town.sandbox.state()["statuses"], "the status")
+    assert said == {DM: {town.sandbox.state()["channels"][DM][0]["ts"]: "is thinking…"}}
+    half = await _half(town, DM)
+    assert TWENTY.startswith(half["text"])
+    assert town.sandbox.state()["statuses"] == {}
+    whole = await _whole(town, DM)
+    assert (whole["ts"], whole["thread_ts"]) == (half["ts"], half["thread_ts"])
+    assert "streaming" not in whole
+
+
+async def test_in_a_channel_too_and_the_whole_is_there_where_slack_refuses_and_where_somebody_stops_it(
+    town: Town,
+) -> None:
+    town.sandbox.fault("chat.startStream", "channel_type_not_supported")
+    await town.max.writes(DM, "Count slowly to 20.")
+    await town.until(lambda: [one for one in _replies(town, DM) if one["text"].endswith(" …")], "the beginning")
+    await town.ana.writes(ANAS, "Count slowly to 20.")
+    await town.ana.writes(cast.OPS, f"<@{cast.BOT_USER}> Count slowly to 20.")
+
+    assert TWENTY.startswith((await _half(town, cast.OPS))["text"])
+    town.sandbox.stops_stream(ANAS, (await _half(town, ANAS))["ts"])
+
+    for channel in (DM, ANAS, cast.OPS):
+        await _whole(town, channel)
+
+
+async def test_a_stream_that_slack_ends_after_five_minutes_loses_no_text(town: Town) -> None:
+    await town.max.writes(DM, "Count slowly to 20.")
+    half = await _half(town, DM)
+
+    town.clock.passes(timedelta(minutes=5, seconds=1))
+
+    assert (await _whole(town, DM))["ts"] == half["ts"]
+
+
+async def test_a_process_that_stops_while_it_streams_leaves_one_message(town: Town) -> None:
+    await town.max.writes(DM, "Count slowly to 20.")
+    half = await _half(town, DM)
+
+    await town.restart()
+
+    assert (await _whole(town, DM))["ts"] == half["ts"]
+
+
+async def test_an_interrupted_reply_streams_no_more(town: Town) -> None:
+    await town.max.writes(DM, "Count slowly to 20.")
+    await _half(town, DM)
+
+    assert await town.live.parts.work.conversations.interrupt(1, by="ana")
+
+    await town.until(lambda: "streaming" not in _replies(town, DM)[0], "the end of the stream")
+    assert _replies(town, DM)[0]["text"] != TWENTY
+
+
+async def test_a_reply_waits_as_long_as_slack_asks_and_others_do_not(town: Town) -> None:
+    town.sandbox.fault("chat.postMessage", "ratelimited", retry_after_s=2)
+    await town.max.writes(DM, "Where is order A-1001?")
+    await town.until(lambda: not town.sandbox.state()["faults"], "the refusal")
+    refused_at = town.clock()
+
+    await town.ana.writes(ANAS, "Where is order A-1002?")
+    await town.until(lambda: _replies(town, ANAS), "the answer in another channel")
+    assert not _replies(town, DM)
+
+    (reply,) = await town.until(lambda: _replies(town, DM), "the reply")
+    assert "A-1001" in reply["text"]
+    assert town.clock() - refused_at > timedelta(seconds=1.9)
 
 
 async def test_a_short_reply_is_simply_said(town: Town) -> None:
@@ -61,7 +122,7 @@ async def test_a_process_that_is_killed_while_it_grows_leaves_one_whole_reply(
 @pytest.mark.long
 async def test_where_slack_refuses_every_change_the_reply_arrives_once(database_url: str, tmp_path: Path) -> None:
     async with opened(tmp_path, database_url, workers=["one"]) as house:
-        house.carriers.refuses = {"chat.update": "cant_update_message"}
+        house.carriers.refuses = {"chat.update": "cant_update_message", "chat.startStream": "not_allowed_token_type"}
         assert await house.direct_message("Count slowly to 60.", ts="1700000001.000100") == 200
 
         assert await _all_is_said(house, SIXTY) == [SIXTY]
@@ -69,7 +130,7 @@ async def test_where_slack_refuses_every_change_the_reply_arrives_once(database_
 
 
 async def _grown(house: House) -> bool:
-    return any(one["text"].endswith(" …") for one in house.carriers.called("chat.update"))
+    return bool(house.carriers.called("chat.appendStream"))
 
 
 async def _all_is_said(house: House, words: str) -> list[str]:
@@ -89,5 +150,19 @@ async def _all_is_said(house: House, words: str) -> list[str]:
     return await until(answered, "the next answer")  # type: ignore[no-any-return]
 
 
-def _replies(town: Town) -> list[Mapping[str, Any]]:
-    return [post for post in town.sandbox.state()["channels"][DM] if "bot" in post]
+async def _half(town: Town, channel: str) -> Mapping[str, Any]:
+    """The beginning of a reply, while it streams."""
+    found = await town.until(lambda: [one for one in _replies(town, channel) if "streaming" in one], "the beginning")
+    return found[0]  # type: ignore[no-any-return]
+
+
+async def _whole(town: Town, channel: str) -> Mapping[str, Any]:
+    """The reply, and nothing beside it."""
+    await town.until(lambda: [one for one in _replies(town, channel) if one["text"] == TWENTY], "the whole reply")
+    (reply,) = _replies(town, channel)
+    return reply
+
+
+def _replies(town: Town, channel: str = DM) -> list[Mapping[str, Any]]:
+    posts = town.sandbox.state()["channels"][channel]
+    return [post for post in posts if "bot" in post and not post["text"].startswith("Gatehouse:")]

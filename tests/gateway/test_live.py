@@ -76,6 +76,7 @@ async def test_a_customer_sees_the_reply_grow_and_its_end_in_the_same_place(
     await says(core, "my order?")
 
     assert board.texts() == [["On", "On its", "On its way"]]
+    assert board.asked_by == [ALICE]
     assert heard(ends) == [("On its way", FIRST)]
     assert [row["live_handle"] for row in await core.rows("turns")] == [None]
 
@@ -172,14 +173,41 @@ async def test_what_takes_longer_than_four_minutes_grows_no_more(
         clock.passes(timedelta(minutes=4))
         turn.streams(" its", under="m-long")
         pause.open()
-        await seen(lambda: ends.steps.passed.count("hearing Delta") == 2)
+        await seen(lambda: board.rested)
         turn.replies("On its way")
 
     ends.agents.does(act, on="order")
     await says(core, "my order?")
 
     assert board.texts() == [["On"]]
+    assert board.rested == [FIRST]
     assert heard(ends) == [("On its way", FIRST)]
+
+
+async def test_a_turn_that_is_cut_off_leaves_nothing_that_seems_to_go_on(core: Core, ends: Ends, board: Board) -> None:
+    async def act(turn: AgentTurn) -> None:
+        await seen(lambda: board.at_work)
+        turn.streams("On", under="m-long")
+        await asyncio.Event().wait()
+
+    ends.agents.does(act, on="order")
+    await core.receives(ALICE, "my order?")
+    doing = asyncio.create_task(core.drain())
+    await seen(lambda: board.shown)
+
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+
+    assert board.rested == [FIRST]
+    assert board.at_work == [(ALICE, True), (ALICE, False)]
+
+
+async def test_an_answer_that_is_there_at_once_needs_no_status(core: Core, ends: Ends, board: Board) -> None:
+    ends.steps.stops_one_at("pause 0.5")
+
+    await says(core, "hello")
+
+    assert board.at_work == []
 
 
 # --- it cannot be shown ------------------------------------------------------------------------------------

@@ -64,7 +64,9 @@ class Carriers:
         for method, arguments in self.slack:
             if arguments.get("channel") != channel:
                 continue
-            if method in ("chat.postMessage", "chat.update"):
+            if method == "chat.startStream":
+                standing[arguments["ts"]] = arguments["markdown_text"]
+            elif method in ("chat.postMessage", "chat.update"):
                 standing[arguments["ts"]] = arguments["text"]
             elif method == "chat.delete":
                 standing.pop(arguments["ts"], None)

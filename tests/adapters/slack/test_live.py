@@ -49,6 +49,10 @@ def methods(slack: FakeSlack) -> list[str]:
     return [call.what.removeprefix("api/") for call in slack.calls]
 
 
+def cannot_stream(slack: FakeSlack) -> None:
+    refuse(slack, "chat.startStream", "not_allowed_token_type")
+
+
 def refuse(slack: FakeSlack, method: str, error: str, status: int = 200, **headers: str) -> None:
     slack.will_answer(f"api/{method}", {"ok": False, "error": error}, status, headers)
 
@@ -59,6 +63,7 @@ def refuse(slack: FakeSlack, method: str, error: str, status: int = 200, **heade
 async def test_the_beginning_is_a_message_in_the_thread_that_says_more_is_to_come(
     channel: SlackChannel, slack: FakeSlack
 ) -> None:
+    cannot_stream(slack)
     handle = await channel.live.open(THREAD, "on <!channel> its")
 
     told = await slack.gets("api/chat.postMessage")
@@ -89,6 +94,7 @@ async def test_all_conversations_together_keep_to_a_share_of_what_slack_bears(
     for number in range(3 * SHARE.burst):
         await channel.live.grow(THREAD, HALF, str(number))
     assert len(slack.calls) == SHARE.burst
+    cannot_stream(slack)
     assert await channel.live.open(THREAD, "one more") is None
 
     clock.now += SHARE.every
@@ -123,6 +129,7 @@ async def test_a_message_that_cannot_be_changed_ends_the_growth(
 
 
 async def test_a_beginning_that_slack_refuses_for_now_is_not_shown(channel: SlackChannel, slack: FakeSlack) -> None:
+    cannot_stream(slack)
     refuse(slack, "chat.postMessage", "ratelimited", 429)
 
     assert await channel.live.open(THREAD, "on") is None
