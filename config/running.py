@@ -11,8 +11,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from adapters.agent.client import AgentClient, AgentSettings
-from adapters.agent.server import app as agent_server
-from adapters.agent.server import definitions
+from adapters.agent.server import app as agent_server, definitions
 from adapters.agent.server.tools import ToolSettings, secrets_in
 from adapters.sandbox.world import Sandbox
 from config import schema, wiring

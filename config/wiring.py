@@ -42,10 +42,8 @@ from gateway.store import Store, database_url, marks
 from gateway.sweep import Sweep
 from gateway.tokens import Tokens
 from gateway.turns import Turns
-from gateway.web import api, api_page
-from gateway.web import app as web
-from gateway.web.metrics import Metrics
-from gateway.web.metrics import route as metrics_page
+from gateway.web import api, api_page, app as web
+from gateway.web.metrics import Metrics, route as metrics_page
 from gateway.words import Words
 from gateway.work.local import LocalEngine
 from gateway.work.postgres import PostgresEngine

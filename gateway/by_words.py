@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway import codes as makes
-from gateway import sentences, verdicts
+from gateway import codes as makes, sentences, verdicts
 from gateway.approvals import Approvals
 from gateway.events import MessageReceived, Say
 from gateway.outbox import Outbox

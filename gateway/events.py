@@ -12,38 +12,16 @@ from pydantic import Field, TypeAdapter
 
 from gateway.agent_events import (
     AgentEvent as AgentEvent,
-)
-from gateway.agent_events import (
     AgentStatus as AgentStatus,
-)
-from gateway.agent_events import (
     Answer as Answer,
-)
-from gateway.agent_events import (
     ApprovalAsked as ApprovalAsked,
-)
-from gateway.agent_events import (
     Confirm as Confirm,
-)
-from gateway.agent_events import (
     Delta as Delta,
-)
-from gateway.agent_events import (
     Deny as Deny,
-)
-from gateway.agent_events import (
     HistoryEntry as HistoryEntry,
-)
-from gateway.agent_events import (
     Replied as Replied,
-)
-from gateway.agent_events import (
     StatusChanged as StatusChanged,
-)
-from gateway.agent_events import (
     TurnFailed as TurnFailed,
-)
-from gateway.agent_events import (
     UserPosted as UserPosted,
 )
 

@@ -13,20 +13,10 @@ from starlette.routing import BaseRoute
 
 from gateway.doors import (
     Added as Added,
-)
-from gateway.doors import (
     ApprovalsDoor as ApprovalsDoor,
-)
-from gateway.doors import (
     Decision as Decision,
-)
-from gateway.doors import (
     Door as Door,
-)
-from gateway.doors import (
     InboxDoor as InboxDoor,
-)
-from gateway.doors import (
     Result as Result,
 )
 from gateway.events import (

@@ -1,8 +1,7 @@
 """Codes and tokens: made again from the key, good for one purpose, and telling nothing without it."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway import codes
 

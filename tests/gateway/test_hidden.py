@@ -5,11 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from adapters.slack import forms
-from adapters.slack import render as slack
+from adapters.slack import forms, render as slack
 from adapters.sms import render as sms
 from gateway import sentences
 from gateway.approvals.views import for_surfaces

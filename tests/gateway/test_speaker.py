@@ -4,8 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
 from gateway.speaker import harmless, post_text

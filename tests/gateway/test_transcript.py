@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from adapters.agent.server.phrases import unheaded
 from gateway.events import Identity, MessageReceived, ThreadRef

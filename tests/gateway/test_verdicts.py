@@ -4,8 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.events import Verdict
 from gateway.verdicts import APPROVE_WORDS, DENY_WORDS, Decided, Unclear, read

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gateway.digests import canonical
 from gateway.verifying import START, Break, Chain, Head, Link, follows, moved, text_of

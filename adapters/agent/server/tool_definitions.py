@@ -6,9 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from adapters.agent.server.mistakes import WordWrong
-from adapters.agent.server.parameters import Parameter as Parameter
-from adapters.agent.server.parameters import Words as Words
-from adapters.agent.server.parameters import like
+from adapters.agent.server.parameters import Parameter as Parameter, Words as Words, like
 from adapters.agent.server.tool_kinds import CatalogueTool, Condition, HttpCall, McpTool, check_json
 
 ASK_HUMAN = "ask_human"

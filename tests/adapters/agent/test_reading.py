@@ -2,8 +2,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from adapters.agent import frames, reading
 from gateway.errors import Unreadable

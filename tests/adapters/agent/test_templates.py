@@ -1,8 +1,7 @@
 """Placeholders: as people write them, as platforms keep them, and what a run puts in their place."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from adapters.agent.server.definitions import AgentDefinition
 from adapters.agent.templates import (

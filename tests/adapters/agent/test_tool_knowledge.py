@@ -1,8 +1,7 @@
 """Full-text search over an agent's documents."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from adapters.agent.server.definitions import AgentDefinition, Document, Knowledge, load
 from adapters.agent.server.store import Store
