@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from adapters.agent.client import AgentClient
 from adapters.agent.server import definitions
-from config import people, running, schema, wiring
+from config import people, places, running, schema, wiring
 from config.settings import Settings, read
 from gateway import clocks
 from gateway.errors import ConfigError
@@ -89,7 +89,8 @@ async def _policy(settings: Settings) -> Findings:
         if missing:
             said = f"policy: [approvals.{name}] has no {' and no '.join(missing)}"
             found.append(Finding(True, said, "nobody can approve what falls under it"))
-    return [*found, *await _people(settings, policy)]
+    theirs, shown = await asyncio.gather(_people(settings, policy), places.checked(settings, policy))
+    return [*found, *theirs, *shown]
 
 
 async def _people(settings: Settings, policy: Policy) -> Findings:

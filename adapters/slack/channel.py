@@ -116,5 +116,19 @@ class SlackChannel:
                 raise
         return checks.of_user(answer.get("user") or {}, team)
 
+    async def look_at(self, place: ThreadRef) -> Finding:
+        """Is the bot where requests are to be shown? Raises `TryLater` or `GiveUp`."""
+        if checks.is_person(place.key):
+            why = await self.nobody_at(f"{place.account}/{place.key}" if place.account else place.key)
+            return Finding(not why, why or "somebody is there", "mend gateway.toml" if why else "")
+        with posts.refusals():
+            try:
+                answer = await (await self._workspaces.of(place.account)).conversations_info(channel=place.key)
+            except SlackApiError as error:
+                if error.response.get("error") == "channel_not_found":
+                    return checks.of_channel(None)
+                raise
+        return checks.of_channel(answer.get("channel") or {})
+
     async def aclose(self) -> None:
         await self._workspaces.aclose()

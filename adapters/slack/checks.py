@@ -9,6 +9,7 @@ from gateway.ports import Finding
 
 NEEDED = ("app_mentions:read", "chat:write", "im:history", "channels:history", "groups:history", "files:read")
 """As docs/deploying.md lists them."""
+INVITE = "invite the bot: write /invite @Gatehouse there"
 NO_USER = ("user_not_found", "user_not_visible", "users_not_found")
 
 
@@ -30,6 +31,23 @@ def of_user(user: Mapping[str, Any], team: str) -> str:
     if team and team not in (user.get("team_id"), user.get("enterprise_id")):
         return f"this user is of the workspace {user.get('team_id') or '?'}"
     return ""
+
+
+def is_person(key: str) -> bool:
+    """A user's id in place of a channel's: it is shown in their direct messages with the bot."""
+    return key.startswith(("U", "W"))
+
+
+def of_channel(channel: Mapping[str, Any] | None) -> Finding:
+    """Can the bot write there? `channel`: of `conversations.info`; None: Slack shows the bot no such channel."""
+    if channel is None:
+        return Finding(False, "Slack shows the bot no such channel", f"{INVITE}; or mend gateway.toml")
+    name = f"#{channel['name']}" if channel.get("name") else "it"
+    if channel.get("is_archived"):
+        return Finding(False, f"{name} is archived", "unarchive it, or name another place in gateway.toml")
+    if not (channel.get("is_member") or channel.get("is_im")):
+        return Finding(False, f"the bot is not in {name}", INVITE)
+    return Finding(True, f"the bot is in {name}")
 
 
 def _scopes(said: str | None) -> list[Finding]:

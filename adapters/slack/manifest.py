@@ -15,6 +15,8 @@ SCOPES = {
     "channels:history": "what follows in a thread; and has a message whose answer was lost arrived?",
     "groups:history": "the same in private channels",
     "files:read": "what people send beside their words",
+    "channels:read": "`gateway doctor`: is the bot where requests are shown?",
+    "groups:read": "the same of private channels",
     "users:read": "`gateway people check`: is each Slack user there?",
     "usergroups:read": "approvers written as `slack:group:...`",
 }

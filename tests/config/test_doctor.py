@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import make_url
+from starlette.responses import JSONResponse, Response
 
 from config import doctor
 from gateway import stop
 from gateway.events import ThreadRef
 from gateway.store import Store, Tx, arrivals, lanes, marks
 from gateway.work.local import only_engine
-from tests.adapters.doors import OutsideSystem
+from tests.adapters.doors import Call, OutsideSystem
 from tests.helpers.cli import ROOT, asks, says
 from tests.helpers.databases import scratch
 from tests.helpers.process import until
@@ -54,7 +55,7 @@ async def a_message(store: Store) -> None:
 
 def line(said: str, name: str) -> str:
     """The one line about it."""
-    (found,) = [one for one in said.splitlines() if f" {name}:" in one]
+    (found,) = [one for one in said.splitlines() if one[8:].startswith(f"{name}:")]
     return found
 
 
@@ -236,6 +237,34 @@ async def test_each_channel_is_asked_and_none_of_its_secrets_is_told(tmp_path: P
     assert "slack is on" in line(said, "settings")
     assert line(said, "slack").startswith("not ok  slack: Slack said invalid_auth")
     assert "s3cret" not in said
+
+
+async def test_each_place_where_requests_are_shown_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text(
+        '[people.ana]\nslack = "U0ANA"\n[approvals.default]\nask = ["slack:C0OPS", "requester"]\n'
+        'approvers = ["ana"]\nescalate_after = "2h"\nescalate_to = ["slack:ana"]\n'
+        '[operations]\nalerts = ["slack:C0OPS", "slack:C0OLD"]\n'
+    )
+    slack = OutsideSystem()
+    async with slack.open():
+        slack.usual = of_channels  # type: ignore[method-assign]
+        there = {**SLACK, **WORLD, "SLACK__API_URL": f"{slack.base}/api/", "GATEWAY_CONFIG": str(tmp_path / "my.toml")}
+        said = await says(f"sqlite:///{tmp_path}/none.db", "doctor", code=1, **there)
+
+    ops, head, old = [one for one in said.splitlines() if " places: " in one]
+    assert ops.startswith(
+        "not ok  places: slack:C0OPS (approvals.default.ask, operations.alerts): the bot is not in #ops"
+    )
+    assert "/invite @Gatehouse" in ops
+    assert head == "ok      places: slack:ana (approvals.default.escalate_to): somebody is there"
+    assert old.startswith("not ok  places: slack:C0OLD (operations.alerts): #old is archived")
+
+
+def of_channels(call: Call) -> Response:
+    """Slack with an operations channel in which the bot is not, and one that is archived."""
+    channels = {"C0OPS": {"name": "ops", "is_member": False}, "C0OLD": {"name": "old", "is_archived": True}}
+    user = {"id": "U0ANA", "team_id": "T0TEAM"}
+    return JSONResponse({"ok": True, "channel": channels.get(str(call.told.get("channel"))), "user": user})
 
 
 @pytest.mark.long
