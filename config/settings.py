@@ -15,7 +15,7 @@ from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url
 
-NOT_BUILT_YET = {"SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SLACK__APP_TOKEN", "SMS__SHARED_KEY"}
+NOT_BUILT_YET = {"SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SMS__SHARED_KEY"}
 SHORTEST_KEY = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         return self.slack is not None or self.sms is not None
 
     @property
+    def is_called(self) -> bool:
+        """A carrier calls us; by Socket Mode alone it is we who call."""
+        return self.sms is not None or (self.slack is not None and bool(self.slack.signing_secrets))
+
+    @property
     def embedded_database_url(self) -> str:
         """Of the embedded agent server: beside ours, unless it is named."""
         named = "database_url" in self.agent_server.model_fields_set
@@ -129,7 +134,8 @@ def read() -> Settings:
         group = re.search(r'field "(\w+)"', str(error))
         raise ConfigError(_no_variable(group[1].upper() if group else "a variable")) from error
     if settings.has_channel:
-        _check_public(settings.public_url)
+        if settings.is_called or settings.public_url:
+            _check_public(settings.public_url)
         _check_secret(settings.secret_key)
     return _on_a_dyno(settings) if os.environ.get("DYNO") else settings
 

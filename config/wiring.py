@@ -31,11 +31,12 @@ from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.errors import ConfigError
 from gateway.inbox import Inbox
+from gateway.listeners import Listeners
 from gateway.live import Live
 from gateway.outbox import Outbox
 from gateway.people import People
 from gateway.policy import Policy
-from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, LiveReplies
+from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, Listener, LiveReplies
 from gateway.reaching import Reaching
 from gateway.reconciling import Reconciling
 from gateway.store import Store, database_url, marks
@@ -69,6 +70,7 @@ class Work:
     sweeper: Sweep
     catching_up: CatchingUp
     reconciling: Reconciling
+    listeners: Listeners
     stopping: asyncio.Event
 
     async def drain(self, conversation_id: int, *, control: bool = False) -> None:
@@ -87,6 +89,9 @@ class Work:
     async def catch_up(self) -> None:
         await self.catching_up.catch_up()
         await self.reconciling.look()
+
+    async def listen(self) -> None:
+        await self.listeners.run()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -149,7 +154,8 @@ async def build(
         sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, **daily)
         catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
         reconciling = Reconciling(store, platform, approvals, endings, clock)
-        work = Work(conversations, delivery, sweep, catching_up, reconciling, stopping)
+        listeners = Listeners(store, outbox, door, listening(channels), clock)
+        work = Work(conversations, delivery, sweep, catching_up, reconciling, listeners, stopping)
         routes: list[BaseRoute] = [route for channel in channels.values() for route in channel.routes(door)]
         if sandbox is not None:
             routes += sandbox.routes()
@@ -191,6 +197,12 @@ def build_channels(
 def live_replies(channels: Mapping[str, Channel]) -> dict[str, LiveReplies]:
     """The channels that can show a reply growing."""
     return {name: channel.live for name, channel in channels.items() if isinstance(channel, SlackChannel)}
+
+
+def listening(channels: Mapping[str, Channel]) -> list[Listener]:
+    """Of the channels that fetch what comes in."""
+    slack = [channel for channel in channels.values() if isinstance(channel, SlackChannel)]
+    return [channel.listener for channel in slack if channel.listener is not None]
 
 
 def build_sandbox(url: str, public_url: str, state: Path, clock: Clock = now) -> Sandbox:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
@@ -23,6 +24,9 @@ class InboxDoor(Protocol):
 
     async def report(self, report: DeliveryReported) -> None:
         """Note what a carrier said of a message. States never move backwards; twice is safe."""
+
+    async def held_back(self, channel: str, account: str, minute: datetime) -> None:
+        """The platform says that it sends us no more events of that minute. Twice is once."""
 
 
 Result = Literal[

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from gateway.notes import Notes
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
-from gateway.store import Store, Tx, arrivals, erasing, lanes
+from gateway.store import Store, Tx, arrivals, erasing, lanes, marks
 from gateway.store.columns import storable
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,16 @@ class Inbox:
 
     async def report(self, report: DeliveryReported) -> None:
         await self._outbox.report(report)
+
+    async def held_back(self, channel: str, account: str, minute: datetime) -> None:
+        """Counted for a day, and told to operations: what is held back is lost, unless the platform has a list."""
+
+        async def deed(tx: Tx) -> None:
+            await marks.hold_back(tx, channel, account, minute, self._clock())
+            said = f"{channel} holds events of {storable(account) or '?'} back: there are too many"
+            await self._outbox.alert(tx, f"held-back:{channel}", said)
+
+        await self._store.write_patiently(deed)
 
     async def _add(self, tx: Tx, event: MessageReceived) -> Added:
         channel, now = event.thread.channel, self._clock()

@@ -130,6 +130,21 @@ class Groups(Protocol):
         """Addresses as approvers are written, without the channel. Raises when it cannot be said."""
 
 
+class Listener(Protocol):
+    """For a channel that fetches what comes in. One runs at a time, over all processes: see `listeners.py`."""
+
+    @property
+    def name(self) -> str:
+        """The channel's, also in what operations are told."""
+
+    async def run(self, door: Door) -> None:
+        """Connect, and hand what comes to the door until cancelled; what was not kept is left to be fetched again.
+
+        Returns when it should be run again. Raises `KeyRefused` where credentials are refused, `TryLater` where the
+        other side is away. Keeps nothing from one run to the next that another process would need.
+        """
+
+
 class LiveReplies(Protocol):
     """For a channel that can show a reply growing. What it shows is ended by a `Say` that `replaces` the handle.
 
@@ -227,6 +242,9 @@ class Work(Protocol):
 
     async def catch_up(self) -> None:
         """Now and then: ask carriers for what they could not hand over. May take long; delays nothing else."""
+
+    async def listen(self) -> None:
+        """Listen where a channel fetches, until cancelled."""
 
     def stop(self) -> None:
         """From now on nothing new is begun; what runs may end."""

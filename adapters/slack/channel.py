@@ -7,9 +7,11 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from starlette.routing import BaseRoute
 
-from adapters.slack import card, checks, endpoint, files, finding, listeners, markdown, posts, render
+from adapters.slack import card, checks, endpoint, files, finding, markdown, posts, render
+from adapters.slack.intake import Intake
 from adapters.slack.live import SlackLive
 from adapters.slack.settings import SlackSettings
+from adapters.slack.socket import SocketMode
 from adapters.slack.status import Status
 from adapters.slack.streams import Streams
 from adapters.slack.workspaces import Workspaces
@@ -32,12 +34,25 @@ class SlackChannel:
         self._files = files.Files(self._workspaces, settings.api_url)
         self._streams = Streams(self._workspaces, clock)
         self.live = SlackLive(self._posts, self._streams, Status(self._workspaces, clock), clock)
+        self._intake: Intake | None = None
+        self.listener = self._socket_mode()
 
     # --- in ------------------------------------------------------------------------------------------------
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         secrets = self._settings.signing_secrets
-        return endpoint.routes(listeners.app(door, self._workspaces, secrets[0]), secrets, self._clock)
+        return endpoint.routes(self._intake_to(door), secrets, self._clock) if secrets else []
+
+    def _socket_mode(self) -> SocketMode | None:
+        token = self._settings.app_token
+        if token is None:
+            return None
+        return SocketMode(self._workspaces.client(), token.get_secret_value(), self._intake_to)
+
+    def _intake_to(self, door: Door) -> Intake:
+        """One, whichever way things come in."""
+        self._intake = self._intake or Intake(door, self._workspaces)
+        return self._intake
 
     # --- out -----------------------------------------------------------------------------------------------
 
@@ -94,6 +109,10 @@ class SlackChannel:
         return await self._files.fetch(of.account, media.where, most)
 
     async def check(self) -> Sequence[Finding]:
+        found = await self._check_token()
+        return [*found, await checks.of_socket(self.listener.check())] if self.listener else found
+
+    async def _check_token(self) -> Sequence[Finding]:
         before = self._clock()
         try:
             answer = await (await self._workspaces.of("")).auth_test()

@@ -1,10 +1,11 @@
 """What `auth.test` tells of our token, as lines of `gateway doctor`, and `users.info` of a person. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any
 
 from gateway import clocks
+from gateway.errors import TryLater
 from gateway.ports import Finding
 
 NEEDED = ("app_mentions:read", "chat:write", "im:history", "channels:history", "groups:history", "files:read")
@@ -20,6 +21,15 @@ def of_token(answer: Mapping[str, Any], headers: Mapping[str, str], before: date
     found = [Finding(True, f"slack: the token is {bot}'s in the workspace {team}")]
     found += _scopes(told.get("x-oauth-scopes"))
     return found + clocks.by_header("slack", told.get("date"), before, after)
+
+
+async def of_socket(connecting: Awaitable[None]) -> Finding:
+    """Whether Slack would let us connect by Socket Mode."""
+    try:
+        await connecting
+    except TryLater as error:
+        return Finding(False, f"slack: Socket Mode: {error}", "see SLACK__APP_TOKEN and docs/deploying.md")
+    return Finding(True, "slack: the app token opens Socket Mode")
 
 
 def of_user(user: Mapping[str, Any], team: str) -> str:

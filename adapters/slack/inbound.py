@@ -80,6 +80,26 @@ def odd(body: Mapping[str, Any]) -> bool:
     )
 
 
+def named(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What kind of thing this is, and which of that kind, for the log: no words of people."""
+    actions = body.get("actions")
+    first = actions[0] if isinstance(actions, list) and actions else None
+    which = (_text(first, "action_id"), _text(body.get("view"), "callback_id"), _text(body, "callback_id"))
+    name = next((one for one in (*which, _text(body, "action_id"), _text(body, "command")) if one), "")
+    return ("command" if "command" in body else _text(body, "type")) or "body", name
+
+
+def limited(body: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The team, and the minute (in seconds since 1970) of whose events Slack sends no more. None: it is not that.
+
+    https://docs.slack.dev/apis/events-api/#rate_limiting
+    """
+    minute = body.get("minute_rate_limited")
+    if body.get("type") != "app_rate_limited":
+        return None
+    return _text(body, "team_id"), minute if isinstance(minute, int) and 0 < minute < 2**33 else 0
+
+
 def clicker(body: Mapping[str, Any]) -> Identity:
     """Who clicked, submitted, gave a command or opened the Home tab, as Slack signed it."""
     user, event = body.get("user"), body.get("event")

@@ -10,22 +10,26 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from adapters.slack import decisions, inbound, waiting
+from adapters.slack.strangers import Strangers
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import DatabaseAway
 from gateway.ports import Door
 
 log = logging.getLogger(__name__)
 
-KEPT = "kept"  # in bolt's context: what became of the event at the inbox
+MESSAGES = ("message", "app_mention")
+# Of what nobody handles, bolt logs a line for each delivery, and what the person typed in it.
+_quiet = logging.getLogger(f"{__name__}.bolt")
+_quiet.setLevel(logging.ERROR)
 
 
-def app(door: Door, workspaces: Workspaces, signing_secret: str) -> AsyncApp:
+def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
     async def keep(req: AsyncBoltRequest, resp: BoltResponse, next: Any) -> BoltResponse:
         # Bolt answers 200 before a listener has run, so the row is written before bolt goes on.
         event = inbound.read(req.body)
         if event is not None:
             try:
-                req.context[KEPT] = await door.inbox.add(event)
+                await door.inbox.add(event)
             except DatabaseAway as error:
                 log.error("an event of Slack was not kept, Slack is asked to send it again: %s", error)
                 return BoltResponse(status=503, body="")
@@ -39,7 +43,8 @@ def app(door: Door, workspaces: Workspaces, signing_secret: str) -> AsyncApp:
         return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token)
 
     bolt = AsyncApp(
-        signing_secret=signing_secret,
+        logger=_quiet,
+        signing_secret="",
         client=workspaces.client(),  # `authorize` brings the token
         authorize=who,
         before_authorize=keep,
@@ -48,16 +53,23 @@ def app(door: Door, workspaces: Workspaces, signing_secret: str) -> AsyncApp:
     )
     decisions.listen(bolt, door)
     waiting.listen(bolt, door)
-    anything = re.compile(".*")
-    bolt.event(anything)(_nothing)
-    for rest in (bolt.action, bolt.view, bolt.view_closed, bolt.shortcut, bolt.command):
-        rest(anything)(_acknowledge)
+    _listen_to_the_rest(bolt, strangers)
     return bolt
 
 
-async def _nothing() -> None:
-    """The row is kept already."""
+def _listen_to_the_rest(bolt: AsyncApp, strangers: Strangers) -> None:
+    """What bolt finds no listener for, it answers 404, and Slack would send it again."""
+    anything = re.compile(".*")
 
+    @bolt.event(anything)
+    async def nothing(event: dict[str, Any]) -> None:
+        """A message is kept already, or none of our business."""
+        if event.get("type") not in MESSAGES:
+            strangers.note("event", event.get("type"))
 
-async def _acknowledge(ack: Any) -> None:
-    await ack()
+    async def acknowledge(ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        strangers.note(*inbound.named(body))
+
+    for rest in (bolt.action, bolt.view, bolt.view_closed, bolt.shortcut, bolt.command):
+        rest(anything)(acknowledge)

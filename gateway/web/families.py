@@ -60,6 +60,15 @@ def outbox(channels: Iterable[str]) -> Ask:
     return ask
 
 
+def held_back(channels: Sequence[str]) -> Ask:
+    async def ask(db: AsyncSession, now: datetime) -> Families:
+        minutes: Values = {(channel,): await marks.held_back(db, channel, now) for channel in channels}
+        what = "Minutes of the last day in which the platform kept events from us."
+        return [_gauge("gatehouse_held_back_minutes", what, minutes, "channel")]
+
+    return ask
+
+
 async def approvals(db: AsyncSession, now: datetime) -> Families:
     found = [await counts.approvals(db)]
     return [

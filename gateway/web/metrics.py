@@ -111,6 +111,7 @@ class Metrics:
         waits: dict[str, Ask] = {
             "inbox": families.inbox,
             "outbox": families.outbox(channels),
+            "held back": families.held_back(channels),
             "approvals": families.approvals,
             "dead letters": families.dead_letters,
             "engine": families.engine,

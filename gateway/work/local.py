@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 SWEEP_S = 0.5  # a timer rings within a second of its time
 BEAT_S = 1.0
 CATCH_UP_S = 5.0
+LISTEN_S = 1.0  # it lasts; only a fault in it ends it
 GRACE_S = 8.0
 LANES, SENDS = 1000, 1000  # at once; a lane may wait for a slot of its own kind, and must not keep others from theirs
 
@@ -48,7 +49,8 @@ class LocalEngine:
         self._drains = Slots(work.drain, self._lanes)
         self._sends = Slots(work.deliver, self._most_sends)
         beating = repeated(BEAT_S, work.beat)
-        taking = [repeated(SWEEP_S, work.sweep), repeated(CATCH_UP_S, work.catch_up)]
+        again = [(SWEEP_S, work.sweep), (CATCH_UP_S, work.catch_up), (LISTEN_S, work.listen)]
+        taking = [repeated(seconds, do) for seconds, do in again]
         try:
             await stop()
         finally:

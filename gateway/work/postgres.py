@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 SWEEP_S = 0.5  # a timer rings within a second of its time
 BEAT_S = 1.0
 CATCH_UP_S = 5.0
+LISTEN_S = 1.0  # it lasts; only a fault in it ends it
 RESCUE_S = 1.0
 GRACE_S = 8.0
 JOBS_GRACE_S = 7.0  # Procrastinate waits for its jobs, stops them, and signs off: all of it within the former
@@ -96,7 +97,8 @@ class PostgresEngine:
         self._work, self._sends = work, Slots(work.deliver, self._most_sends)
         stopping = asyncio.ensure_future(stop())
         beating, again = repeated(BEAT_S, work.beat), [(SWEEP_S, work.sweep), (CATCH_UP_S, work.catch_up)]
-        taking = [repeated(seconds, do) for seconds, do in [*again, (RESCUE_S, self._rescue_stalled)]]
+        again += [(LISTEN_S, work.listen), (RESCUE_S, self._rescue_stalled)]
+        taking = [repeated(seconds, do) for seconds, do in again]
         workers = {queues: self._worker(queues) for queues in self._slots}
         try:
             while not stopping.done():

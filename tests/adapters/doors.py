@@ -6,6 +6,7 @@ import socket
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from gateway.ports import Added, Decision
 class RecordingInbox:
     kept: list[MessageReceived] = field(default_factory=list)
     reports: list[DeliveryReported] = field(default_factory=list)
+    limited: list[tuple[str, str, datetime]] = field(default_factory=list)
     fails: Exception | None = None
     says: Added = Added.KEPT
 
@@ -36,6 +38,9 @@ class RecordingInbox:
         if self.fails is not None:
             raise self.fails
         self.reports.append(report)
+
+    async def held_back(self, channel: str, account: str, minute: datetime) -> None:
+        self.limited.append((channel, account, minute))
 
 
 @dataclass

@@ -97,6 +97,31 @@ def test_half_a_channel_is_an_error(missing: str, env: Environment) -> None:
     assert said == f"{missing} is not set: set it, or unset the other {group}__ variables to leave {group} off"
 
 
+def test_by_socket_mode_alone_nobody_calls_us(env: Environment) -> None:
+    read = env.read({"SLACK__APP_TOKEN": "xapp-1", "SLACK__BOT_TOKEN": "xoxb-1", "SECRET_KEY": PUBLIC["SECRET_KEY"]})
+
+    assert read.slack is not None
+    assert (read.slack.signing_secrets, read.is_called, read.public_url) == ([], False, "")
+
+
+@pytest.mark.parametrize("more", [SMS, SLACK])
+def test_whoever_is_called_still_says_where(more: dict[str, str], env: Environment) -> None:
+    socket = {"SLACK__APP_TOKEN": "xapp-1", "SLACK__BOT_TOKEN": "xoxb-1", "SECRET_KEY": PUBLIC["SECRET_KEY"]}
+
+    assert env.refused(socket | more).startswith("PUBLIC_URL is not set: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SLACK__APP_TOKEN": "xapp-s3cret"}, "SLACK__BOT_TOKEN is not set: "),
+        ({"SLACK__APP_TOKEN": "xoxb-s3cret", "SLACK__BOT_TOKEN": "xoxb-s3cret"}, "SLACK__APP_TOKEN: "),
+    ],
+)
+def test_half_of_socket_mode_is_an_error(given: dict[str, str], said: str, env: Environment) -> None:
+    assert env.refused(given | PUBLIC).startswith(said)
+
+
 @pytest.mark.parametrize("missing", [*SLACK, *SMS])
 def test_an_empty_variable_is_an_unset_one(missing: str, env: Environment) -> None:
     assert env.refused(WHOLE | {missing: ""}).startswith(f"{missing} is not set: ")
@@ -109,7 +134,7 @@ def test_a_channel_of_empty_variables_is_off(env: Environment) -> None:
     assert (read.port, read.database_url, read.log_level) == (8000, "sqlite:///var/gateway.db", "INFO")
 
 
-@pytest.mark.parametrize("name", ["SLACK__CLIENT_ID", "SLACK__APP_TOKEN", "SMS__SHARED_KEY", "EMAIL__ADDRESS"])
+@pytest.mark.parametrize("name", ["SLACK__CLIENT_ID", "SMS__SHARED_KEY", "EMAIL__ADDRESS"])
 def test_what_is_not_built_yet_is_refused_by_its_name(name: str, env: Environment) -> None:
     said = env.refused(WHOLE | {name: "s3cret"})
 

@@ -65,6 +65,9 @@ class Recorder:
     async def catch_up(self) -> None:
         pass
 
+    async def listen(self) -> None:
+        pass
+
     def stop(self) -> None:
         self.stopped = True
 

@@ -18,9 +18,10 @@ from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef, Verdict
 from gateway.inbox import Inbox
+from gateway.listeners import Listeners
 from gateway.live import GROWTH, Live
 from gateway.outbox import Outbox
-from gateway.ports import Added, Channel, Clock, Decision, LiveReplies
+from gateway.ports import Added, Channel, Clock, Decision, Listener, LiveReplies
 from gateway.reaching import Reaching
 from gateway.reconciling import Reconciling
 from gateway.store import Store
@@ -90,6 +91,7 @@ class Ends:
         self.sms, self.slack = Scripted("sms", self.steps, clock), Scripted("slack", self.steps, clock)
         self.live: dict[str, LiveReplies] = {}  # the channels that show replies growing
         self.growth = GROWTH
+        self.listeners: list[Listener] = []
 
     def alerts(self) -> list[str]:
         return self.slack.told(ALERTS)
@@ -189,8 +191,10 @@ def _wired(
     sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)
     catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
     reconciling = Reconciling(store, ends.agents, approvals, endings, clock)
-    work = Work(conversations, delivery, sweep, catching_up, reconciling, stopping)
-    return Core(store, engine, Door(inbox, approvals, Reaching(store, outbox, policy, clock)), work, outbox)
+    door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))
+    listeners = Listeners(store, outbox, door, ends.listeners, clock)
+    work = Work(conversations, delivery, sweep, catching_up, reconciling, listeners, stopping)
+    return Core(store, engine, door, work, outbox)
 
 
 async def seen(look: Callable[[], Any], what: str = "it", *, within_s: float = 20.0) -> Any:
