@@ -11,13 +11,15 @@ import httpx
 from adapters.sandbox import signing
 from adapters.sandbox.errors import GatewayAway
 from adapters.sandbox.settings import SandboxSettings
+from adapters.sandbox.socket_mode import SocketMode
 
 FORM = "application/x-www-form-urlencoded"
 
 
 class Line:
-    def __init__(self, settings: SandboxSettings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: SandboxSettings, clock: Callable[[], float], socket: SocketMode) -> None:
         self._settings = settings
+        self._socket = socket
         self._clock = clock
         # The gateway is on this machine, at http: whom the world trusts need not be read, which is 30 ms of work.
         nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -32,12 +34,18 @@ class Line:
         return await self._post(path, urlencode(form).encode(), headers)
 
     async def slack_interaction(self, payload: Mapping[str, Any]) -> httpx.Response:
+        if self._settings.slack_app_token:
+            return await self._socket.deliver("interactive", dict(payload))
         return await self._slack(urlencode({"payload": json.dumps(payload)}).encode(), FORM)
 
     async def slack_command(self, form: Mapping[str, str]) -> httpx.Response:
+        if self._settings.slack_app_token:
+            return await self._socket.deliver("slash_commands", dict(form))
         return await self._slack(urlencode(form).encode(), FORM)
 
     async def slack_event(self, body: Mapping[str, Any]) -> httpx.Response:
+        if self._settings.slack_app_token:
+            return await self._socket.deliver("events_api", dict(body))
         return await self._slack(json.dumps(body).encode(), "application/json")
 
     async def _slack(self, body: bytes, content_type: str) -> httpx.Response:

@@ -16,6 +16,8 @@ class SandboxSettings(BaseModel):
     state_path: Path = Path("var/sandbox.db")
     slack_signing_secret: str
     slack_bot_token: str
+    slack_app_token: str = ""  #: then everything in Slack goes over a socket that the gateway opens
+    socket_patience_s: float = 3.0  #: for an envelope to be acknowledged, before it is sent again
     sms_account_sid: str
     sms_auth_token: str
     sms_from: str = cast.OUR_NUMBER  #: a number, or a messaging service (`MG...`)

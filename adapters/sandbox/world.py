@@ -18,6 +18,7 @@ from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_api import SlackApi
 from adapters.sandbox.slack_files import Files, Upload
 from adapters.sandbox.slack_streams import Streams
+from adapters.sandbox.socket_mode import SocketMode
 from adapters.sandbox.state import Notebook, Thing
 from adapters.sandbox.twilio_api import TwilioApi
 from adapters.sandbox.verbs import Colleague, Customer
@@ -36,7 +37,8 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self._notes = Notebook(settings.state_path)
-        self._line = Line(settings, clock)
+        self.socket = SocketMode(settings)
+        self._line = Line(settings, clock, self.socket)
         self._phones = Phones(self._notes, clock)
         self._phones.settle()
         self._workspace = Workspace(self._notes, clock)
@@ -52,7 +54,7 @@ class Sandbox:
 
     def routes(self) -> list[BaseRoute]:
         """Everything under `/sandbox`."""
-        below = [*self._slack.routes(), *self._twilio.routes(), *self._page.routes()]
+        below = [*self.socket.routes(), *self._slack.routes(), *self._twilio.routes(), *self._page.routes()]
         return [Route("/sandbox", self._page.show, methods=["GET"]), Mount("/sandbox", routes=below)]
 
     def stop_waiting(self) -> None:

@@ -130,7 +130,7 @@ class SlackChannel:
             try:
                 answer = await (await self._workspaces.of(team)).users_info(user=user)
             except SlackApiError as error:
-                if error.response.get("error") in checks.NO_USER:
+                if posts.error_code(error) in checks.NO_USER:
                     return "Slack knows no such user"
                 raise
         return checks.of_user(answer.get("user") or {}, team)

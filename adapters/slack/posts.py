@@ -64,7 +64,7 @@ class Posts:
                 await client.chat_update(channel=channel, ts=ts, **shown)
                 return receipt
             except SlackApiError as error:
-                if error.response.get("error") not in CARD_GONE:
+                if error_code(error) not in CARD_GONE:
                     raise
         return await self.post(ThreadRef("slack", team, receipt.provider_id), shown, "")
 
@@ -114,17 +114,24 @@ def refusals() -> Iterator[None]:
 def word(error: Exception) -> str:
     """Slack's own word for what one of ours was raised from; empty: it said none."""
     cause = error.__cause__
-    return str(cause.response.get("error") or "") if isinstance(cause, SlackApiError) else ""
+    return error_code(cause) if isinstance(cause, SlackApiError) else ""
+
+
+def error_code(error: SlackApiError) -> str:
+    """Empty where the answer is not Slack's: of a page the client cannot read any further."""
+    told = error.response.data if hasattr(error.response, "data") else None
+    return str(told.get("error") or "") if isinstance(told, dict) else ""
 
 
 def meaning(error: SlackApiError) -> TryLater | WillNeverArrive | Uncertain:
-    said = str(error.response.get("error") or f"HTTP {error.response.status_code}")
+    code = error_code(error)
+    said = code or f"HTTP {error.response.status_code}"
     if said in KEY_REFUSED:
         return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN")
     if error.response.status_code == 429 or said in PASSING:
         wait = error.response.headers.get("Retry-After", "")
         return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)
-    page = error.response.status_code < 400 and not error.response.get("error")  # of a proxy in between, not Slack's
+    page = error.response.status_code < 400 and not code  # of a proxy in between, not Slack's
     if error.response.status_code >= 500 or said in BROKEN or page:
         return Uncertain(f"Slack said {said}")
     return WillNeverArrive(f"Slack said {said}")

@@ -71,7 +71,7 @@ async def address(client: AsyncWebClient, token: str) -> str:
     try:
         url = (await client.apps_connections_open(app_token=token)).get("url")
     except SlackApiError as error:
-        said, wait = error.response.get("error"), error.response.headers.get("Retry-After", "")
+        said, wait = posts.error_code(error) or "nothing of its own", error.response.headers.get("Retry-After", "")
         if said in TOKEN_REFUSED:
             raise KeyRefused(f"Slack said {said}: check SLACK__APP_TOKEN, and that Socket Mode is on") from error
         raise TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None) from error
