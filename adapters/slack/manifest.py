@@ -24,9 +24,9 @@ EVENTS = ("app_home_opened", "app_mention", "message.im", "message.channels", "m
 PATH = "/slack/events"
 
 
-def manifest(public_url: str, name: str = "Gatehouse") -> dict[str, Any]:
-    """For an app whose requests come to `public_url`."""
-    address = public_url.rstrip("/") + PATH
+def manifest(public_url: str | None, name: str = "Gatehouse") -> dict[str, Any]:
+    """For an app whose requests come to `public_url`; None: by Socket Mode, where no address is named."""
+    address = public_url.rstrip("/") + PATH if public_url is not None else None
     return {
         "display_information": {"name": name},
         "features": {
@@ -38,7 +38,7 @@ def manifest(public_url: str, name: str = "Gatehouse") -> dict[str, Any]:
             "slash_commands": [
                 {
                     "command": COMMAND,
-                    "url": address,
+                    **_at("url", address),
                     "description": "What waits for your decision",
                     "should_escape": True,
                 }
@@ -47,10 +47,14 @@ def manifest(public_url: str, name: str = "Gatehouse") -> dict[str, Any]:
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
         "settings": {
-            "event_subscriptions": {"request_url": address, "bot_events": list(EVENTS)},
-            "interactivity": {"is_enabled": True, "request_url": address},
+            "event_subscriptions": {**_at("request_url", address), "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **_at("request_url", address)},
             "org_deploy_enabled": False,
-            "socket_mode_enabled": False,
+            "socket_mode_enabled": address is None,
             "token_rotation_enabled": False,
         },
     }
+
+
+def _at(name: str, address: str | None) -> dict[str, str]:
+    return {name: address} if address else {}

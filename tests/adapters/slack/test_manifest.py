@@ -39,6 +39,15 @@ def test_the_command_prints_it_for_the_address_there_is(given: dict[str, str], t
     assert json.loads(done.stdout) == manifest(HERE, "Help Desk")
 
 
+def test_by_socket_mode_slack_is_told_no_address(tmp_path: Path) -> None:
+    done = asks(tmp_path, "slack", "manifest", "--socket-mode", PUBLIC_URL=HERE)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["settings"]["socket_mode_enabled"] is True
+    assert "url" not in done.stdout
+    assert manifest(HERE)["settings"]["socket_mode_enabled"] is False
+
+
 @pytest.mark.parametrize("wrong", ["", "http://gatehouse.example", "gatehouse.example", "https://", "https://x/?a=1"])
 def test_without_an_address_slack_can_call_it_says_which(wrong: str, tmp_path: Path) -> None:
     done = asks(tmp_path, "slack", "manifest", PUBLIC_URL=wrong)
