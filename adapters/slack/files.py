@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from adapters.slack.posts import meaning
+from adapters.slack.posts import error_code, meaning
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import FileTooLarge, GiveUp, TryLater, Uncertain, WillNeverArrive
 from gateway.ports import Blob
@@ -125,7 +125,7 @@ def _is_page_instead(told: dict[str, Any], got: int) -> bool:
 
 
 def _refusal(error: SlackApiError) -> TryLater | GiveUp:
-    said = str(error.response.get("error") or "")
+    said = error_code(error)
     if reason := REASONS.get(said):
         return GiveUp(reason)
     meant = meaning(error)
