@@ -22,6 +22,15 @@ class InboxDoor(Protocol):
     async def add(self, event: MessageReceived) -> Added:
         """Keep the event. When this returns it is on disk; when it raises, nothing was kept. Twice is safe."""
 
+    async def edited(self, message: MessageReceived) -> bool:
+        """Its author wrote a message anew: `version` says which writing this is. False: nothing changes by it.
+
+        Nothing changes when we do not have the message, somebody else wrote it, or its turn has begun. Twice is safe.
+        """
+
+    async def withdrawn(self, message: MessageReceived) -> bool:
+        """A message, as it was, was taken back. False: nothing changes by it, for the same reasons. Twice is safe."""
+
     async def report(self, report: DeliveryReported) -> None:
         """Note what a carrier said of a message. States never move backwards; twice is safe."""
 

@@ -85,6 +85,8 @@ class MessageReceived:
     own_account: bool = True  #: False: an account nobody configured; only a route that names it takes it
     addressed: bool = True  #: False: taken only when the thread already has a conversation
     sent_at: datetime | None = None  #: by the platform's clock, where it says
+    version: str = ""  #: of words that were written anew; a later one sorts after an earlier one
+    joined: bool = False  #: what the same person wrote after it is in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from gateway import revising
 from gateway.by_words import ByWords
 from gateway.events import DeliveryReported, MessageReceived, lane_events
 from gateway.notes import Notes
@@ -46,6 +47,14 @@ class Inbox:
         added = await self._store.write_patiently(lambda tx: self._add(tx, event))
         log.info("event %s on %s: %s", event.event_id, event.thread.channel, added)
         return added
+
+    async def edited(self, message: MessageReceived) -> bool:
+        message, now = _clean(message), self._clock()
+        return await self._store.write_patiently(lambda tx: revising.edit(tx, self._engine, message, now))
+
+    async def withdrawn(self, message: MessageReceived) -> bool:
+        message, now = _clean(message), self._clock()
+        return await self._store.write_patiently(lambda tx: revising.withdraw(tx, self._engine, message, now))
 
     async def report(self, report: DeliveryReported) -> None:
         await self._outbox.report(report)

@@ -27,7 +27,8 @@ async def join(tx: Tx, lane: Lane, row: InboxRow, event: MessageReceived, now: d
     if not others:
         return event
     text = "\n\n".join(one.text for one in together if one.text.strip())
-    joined = replace(event, text=text, media=tuple(media for one in together for media in one.media))
+    media = tuple(media for one in together for media in one.media)
+    joined = replace(event, text=text, media=media, joined=True)
     await arrivals.join(tx, row.id, lane_events.dump_json(joined).decode(), others, now)
     return joined
 

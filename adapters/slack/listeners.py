@@ -9,7 +9,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from adapters.slack import decisions, inbound, waiting
+from adapters.slack import changes, decisions, inbound, waiting
 from adapters.slack.strangers import Strangers
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import DatabaseAway
@@ -26,16 +26,14 @@ _quiet.setLevel(logging.ERROR)
 def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
     async def keep(req: AsyncBoltRequest, resp: BoltResponse, next: Any) -> BoltResponse:
         # Bolt answers 200 before a listener has run, so the row is written before bolt goes on.
-        event = inbound.read(req.body)
-        if event is not None:
-            try:
-                await door.inbox.add(event)
-            except DatabaseAway as error:
-                log.error("an event of Slack was not kept, Slack is asked to send it again: %s", error)
-                return BoltResponse(status=503, body="")
-            except Exception:
-                log.exception("an event of Slack could not be kept; Slack is asked to send it again")
-                return BoltResponse(status=500, body="")
+        try:
+            await _hand_in(door, req.body)
+        except DatabaseAway as error:
+            log.error("an event of Slack was not kept, Slack is asked to send it again: %s", error)
+            return BoltResponse(status=503, body="")
+        except Exception:
+            log.exception("an event of Slack could not be kept; Slack is asked to send it again")
+            return BoltResponse(status=500, body="")
         return await next()  # type: ignore[no-any-return]
 
     async def who(context: Any) -> AuthorizeResult:
@@ -55,6 +53,16 @@ def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
     waiting.listen(bolt, door)
     _listen_to_the_rest(bolt, strangers)
     return bolt
+
+
+async def _hand_in(door: Door, body: dict[str, Any]) -> None:
+    """A message, an edit of one, or that one was deleted; else nothing."""
+    if (event := inbound.read(body)) is not None:
+        await door.inbox.add(event)
+    elif (message := changes.edited(body)) is not None:
+        await door.inbox.edited(message)
+    elif (message := changes.deleted(body)) is not None:
+        await door.inbox.withdrawn(message)
 
 
 def _listen_to_the_rest(bolt: AsyncApp, strangers: Strangers) -> None:

@@ -111,6 +111,17 @@ async def keep_unrouted(
     return await insert_new(tx.db, InboxRow, **values, received_at=now) is not None
 
 
+async def place_of(db: AsyncSession, message_key: str) -> Place | None:
+    """Where a message went. None: nowhere, or into no lane."""
+    question = select(InboxRow.conversation_id, InboxRow.id).where(col(InboxRow.message_key) == message_key)
+    found = (await db.exec(question)).first()
+    return Place(found[0], found[1]) if found is not None and found[0] is not None else None
+
+
+async def rewrite(tx: Tx, inbox_id: int, payload: str) -> None:
+    await changed(tx.db, update(table(InboxRow)).where(col(InboxRow.id) == inbox_id).values(payload=payload))
+
+
 async def event(db: AsyncSession, inbox_id: int) -> InboxRow:
     return (await db.exec(select(InboxRow).where(col(InboxRow.id) == inbox_id))).one()
 

@@ -19,7 +19,18 @@ from gateway.store.sql import among, changed, table
 from gateway.store.tables import ApprovalRow, InboxRow, OutboxRow, TurnRow
 from gateway.store.tx import Tx
 
-READ = ("done", "joined", "capped", "interrupted", "replayed", "dropped", "unrouted", "verdict", "note")
+READ = (
+    "done",
+    "joined",
+    "withdrawn",
+    "capped",
+    "interrupted",
+    "replayed",
+    "dropped",
+    "unrouted",
+    "verdict",
+    "note",
+)
 SENT = ("sent", "delivered", "dropped")
 ENDED = ("done", "failed", "interrupted")
 

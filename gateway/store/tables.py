@@ -60,7 +60,7 @@ class InboxRow(SQLModel, table=True):
     event_key: str = Field(unique=True)
     message_key: str | None = Field(default=None, unique=True)
     payload: str = Field(sa_column=Column(Body, nullable=False))
-    # new | done | joined | capped | interrupted | dead | replayed | dropped | unrouted | verdict | note
+    # new | done | joined | withdrawn | capped | interrupted | dead | replayed | dropped | unrouted | verdict | note
     status: str = "new"
     held: bool = False
     attempts: int = 0

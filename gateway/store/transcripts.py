@@ -12,7 +12,7 @@ async def messages(db: AsyncSession, conversation_id: int, *, before: int, limit
         col(InboxRow.conversation_id) == conversation_id,
         col(InboxRow.kind) == "message",
         col(InboxRow.id) < before,
-        col(InboxRow.status).not_in(("new", "capped", "joined")),
+        col(InboxRow.status).not_in(("new", "capped", "joined", "withdrawn")),
     )
     return list((await db.exec(question.order_by(col(InboxRow.id).desc()).limit(limit))).all())
 

@@ -25,6 +25,8 @@ class RecordingInbox:
     kept: list[MessageReceived] = field(default_factory=list)
     reports: list[DeliveryReported] = field(default_factory=list)
     limited: list[tuple[str, str, datetime]] = field(default_factory=list)
+    edits: list[MessageReceived] = field(default_factory=list)
+    withdrawals: list[MessageReceived] = field(default_factory=list)
     fails: Exception | None = None
     says: Added = Added.KEPT
 
@@ -33,6 +35,18 @@ class RecordingInbox:
             raise self.fails
         self.kept.append(event)
         return self.says
+
+    async def edited(self, message: MessageReceived) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        self.edits.append(message)
+        return True
+
+    async def withdrawn(self, message: MessageReceived) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        self.withdrawals.append(message)
+        return True
 
     async def report(self, report: DeliveryReported) -> None:
         if self.fails is not None:

@@ -60,3 +60,23 @@ async def test_a_customer_in_slack_cannot_approve_their_own_request(town: Town) 
 
 def _replies(town: Town, channel: str) -> list[dict[str, Any]]:
     return [post for post in town.sandbox.state()["channels"][channel] if "bot" in post and post.get("thread_ts")]
+
+
+async def test_what_is_edited_or_deleted_while_a_colleague_decides_is_answered_as_it_is_then(town: Town) -> None:
+    root = await town.max.writes(DM, "Please refund order A-1001, $40.")
+    card = await town.card()
+    edited = await town.max.writes(DM, "Where is order A-1001?", root)
+    deleted = await town.max.writes(DM, "Where is order A-1003?", root)
+    await town.max.edits(DM, edited, "Where is order A-1002?")
+    await town.max.deletes(DM, deleted)
+
+    await town.ana.approves(card)
+
+    replies = await town.until(lambda: [one for one in _replies(town, DM) if "A-1002" in one["text"]], "the reply")
+    assert len(replies) == 1
+    assert not [one for one in _replies(town, DM) if "A-1003" in one["text"]]
+    assert [row["status"] for row in await rows(town.store, "inbox") if row["kind"] == "message"] == [
+        "done",
+        "done",
+        "withdrawn",
+    ]
