@@ -1,5 +1,6 @@
 """Slack as a channel: what the core asks of it, and the pieces of this folder that do it."""
 
+import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -7,7 +8,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from starlette.routing import BaseRoute
 
-from adapters.slack import card, checks, endpoint, files, finding, markdown, posts, render
+from adapters.slack import card, checks, endpoint, files, finding, markdown, posts, refusals, render
 from adapters.slack.intake import Intake
 from adapters.slack.live import SlackLive
 from adapters.slack.settings import SlackSettings
@@ -18,6 +19,8 @@ from adapters.slack.workspaces import Workspaces
 from gateway.errors import GiveUp
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
+
+log = logging.getLogger(__name__)
 
 PACE = Pace(timedelta(seconds=1), burst=5)  # Slack: one message a second in a channel, short bursts are borne
 
@@ -73,7 +76,16 @@ class SlackChannel:
         return PACE
 
     async def send(self, message: Outbound) -> Receipt:
-        shown, to = render.message(message), message.to
+        try:
+            return await self._send(message, render.message(message))
+        except refusals.NotShowable as error:
+            if (words := render.plain(message)) is None:
+                raise
+            log.warning("%s; its words are sent alone", error)
+            return await self._send(message, words)
+
+    async def _send(self, message: Outbound, shown: posts.Shown) -> Receipt:
+        to = message.to
         match message:
             case ShowOutcome(receipt=Receipt() as receipt):
                 return await self._posts.change(to.account, receipt, shown)
@@ -117,7 +129,7 @@ class SlackChannel:
         try:
             answer = await (await self._workspaces.of("")).auth_test()
         except SlackApiError as error:
-            return [Finding(False, f"slack: {posts.meaning(error)}", "see SLACK__BOT_TOKEN")]
+            return [Finding(False, f"slack: {refusals.meaning(error)}", "see SLACK__BOT_TOKEN")]
         except (aiohttp.ClientError, TimeoutError):
             return [Finding(False, "slack: it cannot be reached", "see SLACK__API_URL and this machine's network")]
         told = answer.data if isinstance(answer.data, dict) else {}
@@ -126,11 +138,11 @@ class SlackChannel:
     async def nobody_at(self, address: str) -> str:
         """Why a user's id leads to nobody; empty: somebody is there. Raises `TryLater` or `GiveUp`."""
         team, _, user = address.rpartition("/")
-        with posts.refusals():
+        with refusals.refusals():
             try:
                 answer = await (await self._workspaces.of(team)).users_info(user=user)
             except SlackApiError as error:
-                if posts.error_code(error) in checks.NO_USER:
+                if refusals.error_code(error) in checks.NO_USER:
                     return "Slack knows no such user"
                 raise
         return checks.of_user(answer.get("user") or {}, team)
@@ -140,11 +152,11 @@ class SlackChannel:
         if checks.is_person(place.key):
             why = await self.nobody_at(f"{place.account}/{place.key}" if place.account else place.key)
             return Finding(not why, why or "somebody is there", "mend gateway.toml" if why else "")
-        with posts.refusals():
+        with refusals.refusals():
             try:
                 answer = await (await self._workspaces.of(place.account)).conversations_info(channel=place.key)
             except SlackApiError as error:
-                if error.response.get("error") == "channel_not_found":
+                if refusals.error_code(error) == "channel_not_found":
                     return checks.of_channel(None)
                 raise
         return checks.of_channel(answer.get("channel") or {})

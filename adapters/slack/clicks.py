@@ -10,7 +10,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from adapters.slack import forms, inbound, render
 from adapters.slack.parts import Block
-from adapters.slack.posts import UNSENT
+from adapters.slack.refusals import UNSENT
 from gateway import sentences
 from gateway.ports import Decision
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from adapters.slack.posts import error_code, meaning
+from adapters.slack.refusals import error_code, meaning
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import FileTooLarge, GiveUp, TryLater, Uncertain, WillNeverArrive
 from gateway.ports import Blob

@@ -7,7 +7,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack import posts
+from adapters.slack.refusals import SCOPE_MISSING, THREAD_GONE, error_code, meaning
 from gateway.errors import TryLater, Unknowable, WillNeverArrive
 from gateway.events import Outbound, Receipt, Remind, Say, ShowOutcome
 
@@ -24,9 +24,15 @@ async def find(client: AsyncWebClient, message: Outbound) -> Receipt | None:
     below = message.receipt if isinstance(message, Remind) else None
     channel, _, thread = (below.provider_id if below else message.to.key).partition(":")
     try:
-        return await _find(client, channel, thread, message)
+        try:
+            return await _find(client, channel, thread, message)
+        except SlackApiError as error:
+            if not thread or error_code(error) not in THREAD_GONE:
+                raise
+        return await _find(client, channel, "", message)  # where it is said when its thread is gone
     except SlackApiError as error:
-        if isinstance(ours := posts.meaning(error), WillNeverArrive):
+        ours = meaning(error)
+        if isinstance(ours, WillNeverArrive) or error_code(error) == SCOPE_MISSING:
             raise Unknowable("Slack does not show us the channel's messages") from error
         raise TryLater(str(ours)) from error
     except (aiohttp.ClientError, TimeoutError) as error:

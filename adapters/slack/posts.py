@@ -1,22 +1,14 @@
-"""What is written into Slack: posted, changed, replaced; and what each of Slack's refusals means. Retries nothing."""
+"""What is written into Slack: posted, changed, replaced. Retries nothing; a refusal that has another way takes it."""
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from adapters.slack.refusals import CARD_GONE, THREAD_GONE, TOO_LONG, NotShowable, error_code, refusals, word
 from adapters.slack.workspaces import Workspaces
-from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
+from gateway.errors import WillNeverArrive
 from gateway.events import Receipt, ThreadRef
-
-PASSING = {"ratelimited", "rate_limited", "streaming_state_conflict"}
-KEY_REFUSED = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
-BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-UNSENT = (SlackApiError, aiohttp.ClientError, TimeoutError, ValueError)
-"""What Slack's client raises where a call came to nothing, or may have."""
-CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
 Shown = dict[str, Any]
 """`text` and `blocks`, as `render` makes them."""
@@ -29,9 +21,22 @@ class Posts:
         self._workspaces = workspaces
 
     async def post(self, to: ThreadRef, shown: Shown, ref: str, *, in_channel_too: bool = False) -> Receipt:
-        """The key is a channel, or a channel and a thread; `ref` is what `Channel.find` looks for."""
+        """The key is a channel, or a channel and a thread; `ref` is what `Channel.find` looks for.
+
+        Where the thread is gone, because its first message was deleted, it is said in the channel itself.
+        """
         channel, _, thread = to.key.partition(":")
-        client = await self._workspaces.of(to.account)
+        try:
+            return await self._post(to.account, channel, thread, shown, ref, in_channel_too=in_channel_too)
+        except WillNeverArrive as error:
+            if not thread or word(error) not in THREAD_GONE:
+                raise
+        return await self._post(to.account, channel, "", shown, ref)
+
+    async def _post(
+        self, team: str, channel: str, thread: str, shown: Shown, ref: str, *, in_channel_too: bool = False
+    ) -> Receipt:
+        client = await self._workspaces.of(team)
         with refusals():
             answer = await client.chat_postMessage(
                 channel=channel,
@@ -80,9 +85,12 @@ class Posts:
 
         Twice is safe, also when the first time was cut off after any of the three calls.
         """
-        with contextlib.suppress(WillNeverArrive):
+        try:
             await self.update(to.account, handle, shown, ref)
             return Receipt(provider_id=handle)
+        except WillNeverArrive as error:
+            if isinstance(error, NotShowable) and word(error) != TOO_LONG:  # a post takes more words, not other blocks
+                raise
         with contextlib.suppress(WillNeverArrive):
             await self._delete(to.account, handle)
         return await self.post(to, shown, ref)
@@ -96,42 +104,3 @@ class Posts:
 
 def _metadata(ref: str) -> dict[str, Any]:
     return {"event_type": "gatehouse", "event_payload": {"ref": ref}}
-
-
-@contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """What Slack's client raises, in our words."""
-    try:
-        yield
-    except SlackApiError as error:
-        raise meaning(error) from error
-    except aiohttp.ClientConnectorError as error:
-        raise TryLater("Slack cannot be reached") from error
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Uncertain("Slack's answer was lost") from error
-
-
-def word(error: Exception) -> str:
-    """Slack's own word for what one of ours was raised from; empty: it said none."""
-    cause = error.__cause__
-    return error_code(cause) if isinstance(cause, SlackApiError) else ""
-
-
-def error_code(error: SlackApiError) -> str:
-    """Empty where the answer is not Slack's: of a page the client cannot read any further."""
-    told = error.response.data if hasattr(error.response, "data") else None
-    return str(told.get("error") or "") if isinstance(told, dict) else ""
-
-
-def meaning(error: SlackApiError) -> TryLater | WillNeverArrive | Uncertain:
-    code = error_code(error)
-    said = code or f"HTTP {error.response.status_code}"
-    if said in KEY_REFUSED:
-        return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN")
-    if error.response.status_code == 429 or said in PASSING:
-        wait = error.response.headers.get("Retry-After", "")
-        return TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None)
-    page = error.response.status_code < 400 and not code  # of a proxy in between, not Slack's
-    if error.response.status_code >= 500 or said in BROKEN or page:
-        return Uncertain(f"Slack said {said}")
-    return WillNeverArrive(f"Slack said {said}")

@@ -9,6 +9,7 @@ from gateway.events import ApprovalView, AskApproval, AskSeen, Outbound, Remind,
 from gateway.ports import Decision
 
 MAX_OUTCOME = 2_000
+MAX_WORDS = 7_600  # chat.postMessage takes 40,000, and escaping makes it up to five times as long
 MAX_FALLBACK = 700  # chat.update takes 4,000, and escaping makes it up to five times as long
 
 
@@ -30,6 +31,17 @@ def message(out: Outbound) -> dict[str, Any]:
             said = sentences.outcome(asked)
             blocks = [*card.request(asked), section(said, MAX_OUTCOME)]
             return {"text": _fallback(f"{asked.tool}: {said}"), "blocks": blocks}
+
+
+def plain(out: Outbound) -> dict[str, Any] | None:
+    """The words alone, for where Slack does not take the blocks. None: without its buttons it is of no use."""
+    match out:
+        case Say():
+            return {"text": escape(cut(out.text.strip(), MAX_WORDS)), "blocks": []}
+        case ShowOutcome(approval=asked) if not card.is_open(asked):
+            return {"text": message(out)["text"], "blocks": []}
+        case _:
+            return None
 
 
 def _open(asked: ApprovalView) -> dict[str, Any]:

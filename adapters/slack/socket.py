@@ -19,7 +19,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack import posts
+from adapters.slack import refusals
 from adapters.slack.intake import Intake
 from gateway.errors import DatabaseAway, KeyRefused, TryLater, Unreadable
 from gateway.ports import Door
@@ -31,7 +31,7 @@ CONNECT_S = 15.0
 PING_S = 10.0  # a line that does not answer within half of that is lost
 CLOSE_S = 0.5  # for Slack to say goodbye too
 LAST_S = 3.0  # for answers on a line that Slack takes back
-TOKEN_REFUSED = posts.KEY_REFUSED | {"not_allowed_token_type", "missing_scope", "invalid_app_token", "no_permission"}
+TOKEN_REFUSED = refusals.KEY_REFUSED | {"not_allowed_token_type", "missing_scope", "invalid_app_token", "no_permission"}
 
 
 class SocketMode:
@@ -71,7 +71,7 @@ async def address(client: AsyncWebClient, token: str) -> str:
     try:
         url = (await client.apps_connections_open(app_token=token)).get("url")
     except SlackApiError as error:
-        said, wait = posts.error_code(error) or "nothing of its own", error.response.headers.get("Retry-After", "")
+        said, wait = refusals.error_code(error) or "nothing of its own", error.response.headers.get("Retry-After", "")
         if said in TOKEN_REFUSED:
             raise KeyRefused(f"Slack said {said}: check SLACK__APP_TOKEN, and that Socket Mode is on") from error
         raise TryLater(f"Slack said {said}", retry_after=float(wait) if str(wait).isdigit() else None) from error

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 from adapters.slack.budget import Budget, Refusals
-from adapters.slack.posts import UNSENT, refusals, word
+from adapters.slack.refusals import UNSENT, refusals, word
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import GatewayError, KeyRefused, TryLater, WillNeverArrive
 from gateway.events import ThreadRef

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.slack.budget import Budget, Refusals
 from adapters.slack.markdown import neutral, settled
-from adapters.slack.posts import refusals, word
+from adapters.slack.refusals import refusals, word
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Identity, ThreadRef

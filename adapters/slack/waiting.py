@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import home, inbound
-from adapters.slack.posts import UNSENT
+from adapters.slack.refusals import UNSENT
 from gateway.ports import Door
 
 log = logging.getLogger(__name__)

@@ -128,8 +128,6 @@ REFUSALS: list[tuple[dict[str, Any], int, dict[str, str], type[Exception]]] = [
     ({"ok": False, "error": "channel_not_found"}, 200, {}, WillNeverArrive),
     ({"ok": False, "error": "is_archived"}, 200, {}, WillNeverArrive),
     ({"ok": False, "error": "not_in_channel"}, 200, {}, WillNeverArrive),
-    ({"ok": False, "error": "invalid_blocks"}, 200, {}, WillNeverArrive),
-    ({"ok": False, "error": "msg_too_long"}, 200, {}, WillNeverArrive),
     ({"ok": False, "error": "internal_error"}, 200, {}, Uncertain),
     ({"ok": False, "error": "fatal_error"}, 200, {}, Uncertain),
     ({}, 500, {}, Uncertain),
