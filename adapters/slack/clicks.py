@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 3
 SOON_S = 1.2  # a click opens a form within three seconds, or none: a form that says to wait can be filled later
+CLOSED = "not_found"  # Slack's word for a form that the person closed
 WAIT = "One moment. The request is being looked up."
 
 
@@ -56,9 +58,11 @@ class Click:
             self._form = str((answer.get("view") or {}).get("id") or "")
             return True
         except UNSENT as error:
-            log.warning("a form did not open: %s", type(error).__name__)
+            why = str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("a form did not open: %s", why)
             self._is_lost = True
-            await self.tells(self._again)
+            if not (self._form and why == CLOSED):
+                await self.tells(self._again)
             return False
 
     async def answers(self, decision: Decision) -> None:

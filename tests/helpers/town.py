@@ -175,9 +175,9 @@ class Colleague:
         response = await self._town.sandbox.click(self.user, cast.OPS, card["ts"], action)
         assert response.status_code == 200
 
-    async def clicks_in_an_old_window(self, card: dict[str, Any], action: str) -> None:
-        """Click a button as it stood on the card then, whatever the card shows now."""
-        payload = slack.click(self.user, cast.TEAM, cast.OPS, card, action)
+    async def clicks_in_an_old_window(self, card: dict[str, Any], action: str, *, team: str = cast.TEAM) -> None:
+        """Click a button as it stood on the card then, whatever the card shows now. `team`: the one they are of."""
+        payload = slack.click(self.user, team, cast.OPS, card, action)
         secret, now = self._town.sandbox.settings.slack_signing_secret, self._town.clock().timestamp()
         async with httpx.AsyncClient() as client:
             response = await client.post(self._town.live.url + "/slack/events", **slack.signed(secret, payload, at=now))
