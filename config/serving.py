@@ -11,13 +11,31 @@ from starlette.applications import Starlette
 from gateway.errors import ConfigError
 
 GRACE_S = 3
+TICK_S = 0.1  # uvicorn renews its Date header at every tenth tick
 MAX_FRAME = 64 * 1024 * 1024  # above the agent server's own limit, so that it can answer with an error frame
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        """Uvicorn's own looks ten times a second whether it is to stop; this one is told."""
+        tick = 0
+        while not await self.on_tick(tick):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._told.wait()
+            tick = (tick + 1) % 10
 
 
 def bind(host: str, port: int, *, named: str = "PORT") -> socket.socket:
@@ -56,6 +74,6 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator["as
             await asyncio.sleep(0.01)
         yield task
     finally:
-        server.should_exit = True
+        server.stop()
         await asyncio.gather(task, return_exceptions=True)
         listening.close()
