@@ -39,15 +39,20 @@ def postgres() -> str:
     return POSTGRES
 
 
+RULES = ("must_have", "must_have_shown", "reconciling", "retention", "review_approvals", "seen_is_decided")
+"""Of the conformance suite: rules whose statements other tests of it run on both databases."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What people do (`flows`) and what the agent server does is walked on SQLite by bin/test, and on PostgreSQL too by
-    the long tests: meanwhile the conformance suite holds both databases to one contract.
+    """What people do (`flows`), what the agent server does and the `RULES` are walked on SQLite by bin/test, and on
+    PostgreSQL too by the long tests: meanwhile the rest of the conformance suite holds both databases to one contract.
     """
     collected = {item.nodeid for item in items}
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        is_flow = "flows" in item.path.parts and params.get("database_url") == "postgres"
+        walked = "flows" in item.path.parts or item.path.stem.removeprefix("test_") in RULES
+        is_flow = walked and params.get("database_url") == "postgres"
         is_twin = "[postgres" in item.nodeid and item.nodeid.replace("[postgres", "[sqlite") in collected
         if is_flow or ("agent" in item.path.parts and is_twin):
             item.add_marker(pytest.mark.long)
