@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping, Sequence
-from html import unescape
 from typing import Any
 
 from adapters.slack.card import DECIDES
+from adapters.slack.entities import plain
 from gateway.errors import NotProven
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
@@ -56,6 +55,7 @@ def read(body: Mapping[str, Any]) -> MessageReceived | None:
             channel="slack",
             account=_text(event, "user_team") or _text(event, "team") or team,
             address=user,
+            name=_name(event),
             proof=Proof.PLATFORM,
         ),
         text=plain(_text(event, "text"), _bot_user(body)),
@@ -152,18 +152,16 @@ def written(view: Mapping[str, Any], block: str) -> str:
     return _text(inputs.get(block) if isinstance(inputs, Mapping) else None, "value")
 
 
-def plain(text: str, bot_user: str = "") -> str:
-    """What the person typed: without the mention of the bot, links and entities decoded once."""
-    if bot_user:
-        text = text.replace(f"<@{bot_user}>", "")
-    text = re.sub(r"<((?:https?|mailto)[^|>]*)(?:\|[^>]*)?>", r"\1", text)
-    return unescape(text).strip()
-
-
 def _bot_user(body: Mapping[str, Any]) -> str:
     granted = body.get("authorizations")
     first = granted[0] if isinstance(granted, list) and granted and isinstance(granted[0], Mapping) else {}
     return _text(first, "user_id")
+
+
+def _name(event: Mapping[str, Any]) -> str:
+    """Slack tells it of some people, mostly of those of another workspace; nobody is looked up for it."""
+    profile = _in(event, "user_profile")
+    return _text(profile, "display_name") or _text(profile, "real_name")
 
 
 def _files(event: Mapping[str, Any]) -> tuple[MediaRef, ...]:

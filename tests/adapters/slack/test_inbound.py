@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from adapters.slack import inbound
+from adapters.slack import entities, inbound
 from gateway.errors import NotProven
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
@@ -278,7 +278,8 @@ def test_files_are_kept_even_without_words() -> None:
         ("<@U0BOT> where is it?", "where is it?"),
         ("hey <@U0BOT>", "hey"),
         ("<@U0BOT><@U0BOT> twice", "twice"),
-        ("<@U0BEN> knows", "<@U0BEN> knows"),
+        ("<@U0BEN> knows", "@U0BEN knows"),
+        ("<@U0BEN|ben> and <@U0BOT|gatehouse>", "@ben and"),
         ("a &amp; b &lt; c &gt; d", "a & b < c > d"),
         ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
         ("&amp;amp;", "&amp;"),
@@ -286,16 +287,26 @@ def test_files_are_kept_even_without_words() -> None:
         ("<https://a.example/x?a=1&amp;b=2>", "https://a.example/x?a=1&b=2"),
         ("<https://a.example|a.example>", "https://a.example"),
         ("<https://evil.example|https://bank.example>", "https://evil.example"),
-        ("<http://a.example|label with spaces> and <https://b.example>", "http://a.example and https://b.example"),
-        ("<mailto:ana@acme.example|ana@acme.example>", "mailto:ana@acme.example"),
-        ("<#C0OPS|ops>", "<#C0OPS|ops>"),
-        ("<!here> look", "<!here> look"),
+        (
+            "<http://a.example|label with spaces> and <https://b.example>",
+            "label with spaces (http://a.example) and https://b.example",
+        ),
+        ("<mailto:ana@acme.example|ana@acme.example>", "ana@acme.example"),
+        ("<tel:+15550001111|+1 555 000 1111>", "+1 555 000 1111 (+15550001111)"),
+        ("<#C0OPS|ops> or <#C0OPS>", "#ops or #C0OPS"),
+        ("<!here> look", "@here look"),
+        ("<!channel|@channel> and <!everyone>", "@channel and @everyone"),
+        ("<!subteam^S0LEADS|@leads> or <!subteam^S0LEADS>", "@leads or @S0LEADS"),
+        ("since <!date^1392734382^{date_num}|2014-02-18>", "since 2014-02-18"),
+        ("<!date^1392734382^{date_num}^https://a.example>", "{date_num}"),
+        ("<b> and <>", "<b> and <>"),
+        ("&copy; &amp;copy;", "&copy; &copy;"),
         ("  padded \n", "padded"),
         ("<https://a.example", "<https://a.example"),
     ],
 )
 def test_the_text_is_what_the_person_typed(sent: str, typed: str) -> None:
-    assert inbound.plain(sent, "U0BOT") == typed
+    assert entities.plain(sent, "U0BOT") == typed
 
 
 @settings(deadline=None)
@@ -303,7 +314,39 @@ def test_the_text_is_what_the_person_typed(sent: str, typed: str) -> None:
 def test_what_slack_encoded_is_decoded_exactly_once(typed: str) -> None:
     sent = typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    assert inbound.plain(sent, "U0BOT") == typed.strip()
+    assert entities.plain(sent, "U0BOT") == typed.strip()
+
+
+written = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=6)
+names = st.from_regex(r"[a-z0-9_-]{1,10}", fullmatch=True)
+ids = st.from_regex(r"[UCS][1-9][A-Z0-9]{2,8}", fullmatch=True)
+
+
+def encoded(typed: str) -> str:
+    return typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            written.map(lambda typed: (encoded(typed), typed)),
+            ids.map(lambda id: (f"<@{id}>", f"@{id}")),
+            st.tuples(ids, names).map(lambda one: (f"<@{one[0]}|{one[1]}>", f"@{one[1]}")),
+            st.tuples(ids, names).map(lambda one: (f"<#{one[0]}|{one[1]}>", f"#{one[1]}")),
+            st.tuples(ids, names).map(lambda one: (f"<!subteam^{one[0]}|@{one[1]}>", f"@{one[1]}")),
+            st.sampled_from(["here", "channel", "everyone"]).map(lambda word: (f"<!{word}>", f"@{word}")),
+            written.filter(lambda typed: not {*typed} & {"|", "^"}).map(
+                lambda typed: (f"<!date^1^{{date}}|{encoded(typed)}>", typed)
+            ),
+            st.just(("<@U0BOT>", "")),
+        )
+    )
+)
+def test_what_slack_writes_for_a_person_becomes_plain_words(parts: list[tuple[str, str]]) -> None:
+    sent, typed = (" ".join(part[at] for part in parts) for at in (0, 1))
+
+    assert entities.plain(sent, "U0BOT") == typed.strip()
 
 
 # --- people and forms --------------------------------------------------------------------------------------
