@@ -27,6 +27,6 @@ class Words:
     code_replaced: str = "That code ran out and decided nothing. Please use the newer one that I sent you."
     only_buttons: str = (
         "Only the buttons of the card decide. What you wrote is kept as a note with this request; "
-        "neither the agent nor the customer sees it."
+        "it is sent neither to the agent nor to the customer."
     )
     reached: str = "Thank you. Your answer reached us; it decided nothing."

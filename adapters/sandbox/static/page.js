@@ -76,6 +76,7 @@ function trouble(error) {
 function onState(fresh) {
   state = fresh;
   setStatus(state.problem ? "away" : "ok", state.problem ? "Gateway unreachable" : "Connected");
+  fault.value = state.faults[0]?.error ?? "";
   segments("who-phone", "phone", "phone", Object.keys(state.phones).map((number) => [number, owner(state, number)]));
   const staff = Object.entries(state.people).filter(([, person]) => person.note);
   segments("who-slack", "user", "user", staff.map(([id, person]) => [id, person.name, person.note]));
@@ -88,6 +89,19 @@ for (const [name, what] of [["pane", "pane"], ["channel", "channel"]]) {
     input.addEventListener("change", () => choose(what, input.value));
   }
 }
+// What Slack answers to the gateway's next calls; it works again when they are over, or when that is chosen.
+const FAULTS = {
+  ratelimited: { error: "ratelimited", retry_after_s: 2 },
+  expired_trigger_id: { method: "views.*", error: "expired_trigger_id" },
+  token_revoked: { error: "token_revoked", times: 1000 },
+};
+const fault = document.getElementById("fault");
+fault.addEventListener("change", async () => {
+  const asked = FAULTS[fault.value];
+  await act("forget_faults", {}).catch(trouble);
+  if (asked) await act("fault", asked).catch(trouble);
+});
+
 document.getElementById("reset").addEventListener("click", () => act("reset", {}).catch(trouble));
 setUpPhone(() => chosen.phone, trouble);
 setUpWorkspace(trouble);

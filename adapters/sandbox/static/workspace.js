@@ -70,16 +70,23 @@ function home(view, user, names) {
 
 function visible(state, user, channel) {
   const whispers = (state.ephemerals[user] ?? []).filter((one) => one.channel === channel);
-  return [...(state.channels[channel] ?? []), ...whispers.map((one) => ({ ...one, bot: "B0BOT", whisper: true }))];
+  const doing = Object.entries(state.statuses?.[channel] ?? {}).filter(([, status]) => status);
+  return [
+    ...(state.channels[channel] ?? []),
+    ...whispers.map((one) => ({ ...one, bot: "B0BOT", whisper: true })),
+    ...doing.map(([ts, status]) => ({ ts: `${ts} now`, thread_ts: ts, status })),
+  ];
 }
 
 // Oldest first; replies follow the message they belong to.
 function inThreads(posts) {
   const root = (post) => post.thread_ts ?? post.ts;
-  return posts.sort((a, b) => root(a).localeCompare(root(b)) || a.ts.localeCompare(b.ts));
+  const last = (post) => (post.status ? "~" : post.ts);
+  return posts.sort((a, b) => root(a).localeCompare(root(b)) || (last(a) < last(b) ? -1 : 1));
 }
 
 function message(post, state, names) {
+  if (post.status) return el("p", { class: "post reply muted", role: "status" }, `${state.people[BOT].name} ${post.status}`);
   const name = post.username ?? (post.bot ? state.people[BOT].name : (state.people[post.user]?.name ?? post.user));
   const reply = post.thread_ts && post.thread_ts !== post.ts;
   const moment = new Date(Number(post.ts) * 1000);
@@ -107,7 +114,8 @@ function message(post, state, names) {
       post.blocks?.length
         ? el("div", { class: card ? "blocks card" : "blocks" }, blocks(post.blocks, context))
         : el("div", { class: "blocks text" }, mrkdwn(post.text, names)),
-      post.edited && el("span", { class: "muted edited" }, "(edited)"),
+      post.streaming && el("span", { class: "muted edited" }, "(still writing)"),
+      post.edited && !post.streaming && el("span", { class: "muted edited" }, "(edited)"),
     ),
   );
 }

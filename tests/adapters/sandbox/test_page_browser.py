@@ -161,6 +161,29 @@ async def test_a_colleague_mentions_the_app_and_answers_in_a_thread(world, page,
     assert reply["thread_ts"] == card["ts"]
 
 
+async def test_somebody_lets_slack_fail_and_work_again(world, page):
+    chooses = page.get_by_label("Let Slack fail")
+    await chooses.select_option("token_revoked")
+    await world.sandbox.until(lambda state: state["faults"])
+    await chooses.select_option("")
+    await world.sandbox.until(lambda state: not state["faults"])
+
+    await chooses.select_option("expired_trigger_id")
+    (one,) = await world.sandbox.until(lambda state: state["faults"])
+    assert (one["method"], one["error"]) == ("views.*", "expired_trigger_id")
+
+
+async def test_what_the_app_is_doing_stands_in_its_thread(world, page):
+    root = await world.slack.chat_postMessage(channel=cast.OPS, text="At your service")
+    where = {"channel_id": cast.OPS, "thread_ts": root["ts"]}
+    await world.slack.assistant_threads_setStatus(**where, status="is looking it up")
+    ops = page.get_by_role("log", name="Messages")
+    await expect(ops.get_by_role("status")).to_have_text("Gatehouse is looking it up")
+    await world.slack.assistant_threads_setStatus(**where, status="")
+
+    await expect(ops.get_by_role("status")).to_have_count(0)
+
+
 async def test_a_narrow_screen_shows_one_pane_and_says_where_news_is(world, page, card):
     await page.set_viewport_size({"width": 360, "height": 640})
     ops = page.get_by_role("log", name="Messages")
