@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from config import running, wiring
 from config.keys import keys_of
 from config.settings import Settings
 from gateway.approvals import Approvals
+from gateway.installations import Installed
 from gateway.outbox import Outbox
 from gateway.people import People
 from gateway.policy import Policy
@@ -43,7 +45,9 @@ async def opened(settings: Settings, store: Store, clock: Clock = wiring.now) ->
     # channels only say which queue a message joins.
     world = None if settings.has_channel else wiring.sandbox_settings(NOWHERE, NOWHERE, Path())
     async with contextlib.AsyncExitStack() as stack:
-        channels = wiring.build_channels(settings, world, public_url=lambda: settings.public_url, clock=clock)
+        installed = Installed(store, keys, "slack")
+        where: dict[str, Any] = {"public_url": lambda: settings.public_url, "clock": clock}
+        channels = wiring.build_channels(settings, world, **where, installed=installed)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         engine = LocalEngine() if store.on_sqlite else PostgresEngine(store.url)

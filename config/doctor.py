@@ -23,7 +23,7 @@ from config.settings import Settings, read
 from gateway import clocks
 from gateway.errors import ConfigError
 from gateway.policy import Policy
-from gateway.ports import Channel, Clock, Finding
+from gateway.ports import Clock, Finding
 from gateway.store import Store, Tx, arrivals, database_url, dead, marks, pauses
 from gateway.work.local import sqlite_path
 
@@ -230,13 +230,6 @@ async def _agent_platform(settings: Settings) -> Findings:
 
 
 async def _channels(settings: Settings, clock: Clock) -> Findings:
-    channels = wiring.build_channels(settings, None, public_url=lambda: settings.public_url, clock=clock)
-    try:
+    async with wiring.channels_beside(settings, clock) as channels:
         found = await asyncio.gather(*(_checked(name, channel.check()) for name, channel in channels.items()))
-    finally:
-        await asyncio.gather(*(_closed(channel) for channel in channels.values()))
     return [finding for group in found for finding in group]
-
-
-async def _closed(channel: Channel) -> None:
-    await channel.aclose()

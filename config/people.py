@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -53,10 +52,7 @@ def listed(policy: Policy) -> list[Person]:
 
 async def checked(settings: Settings, policy: Policy) -> list[Address]:
     """Each address once. Asks the channels that are configured."""
-    async with AsyncExitStack() as stack:
-        channels = wiring.build_channels(settings, None, public_url=lambda: settings.public_url, clock=wiring.now)
-        for channel in channels.values():
-            stack.push_async_callback(channel.aclose)
+    async with wiring.channels_beside(settings) as channels:
         return await asyncio.gather(*(_look(who, where, channels) for who, where in addresses(policy)))
 
 

@@ -1,7 +1,6 @@
 """The places of gateway.toml where requests and alerts are shown: can each be written to?"""
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import Protocol, runtime_checkable
 
 from config import wiring
@@ -39,10 +38,7 @@ def written(policy: Policy) -> dict[str, list[str]]:
 
 async def checked(settings: Settings, policy: Policy) -> list[Finding]:
     """A line for each place of which its channel can say something. Asks the channels that are configured."""
-    async with AsyncExitStack() as stack:
-        channels = wiring.build_channels(settings, None, public_url=lambda: settings.public_url, clock=wiring.now)
-        for channel in channels.values():
-            stack.push_async_callback(channel.aclose)
+    async with wiring.channels_beside(settings) as channels:
         named = [(place, policy.destination(place), words) for place, words in written(policy).items()]
         looks = [(f"{place} ({', '.join(words)})", to, channels.get(to.channel)) for place, to, words in named]
         return await asyncio.gather(*(_look(name, to, on) for name, to, on in looks if isinstance(on, Looks)))

@@ -14,7 +14,7 @@ from adapters.agent.client import AgentClient, AgentSettings
 from adapters.agent.server import app as agent_server, definitions
 from adapters.agent.server.tools import ToolSettings, secrets_in
 from adapters.sandbox.world import Sandbox
-from config import schema, wiring
+from config import schema, teams, wiring
 from config.serving import bind, serving
 from config.settings import Settings
 from config.stopping import first_of, stopped_by_signal
@@ -42,6 +42,8 @@ def read_policy(settings: Settings) -> Policy:
             f"GATEWAY_CONFIG: {path} cannot be read ({error}); set it to the path of gateway.toml"
         ) from error
     policy = policies.read(text, str(path))
+    if settings.slack is not None and settings.slack.many:
+        teams.check(policy, str(path))
     if settings.agent_platform() is None:
         agents = definitions.load(AGENTS)
         known = {tool.name for agent in agents.values() for tool in agent.tools}

@@ -15,7 +15,7 @@ from adapters.sms.channel import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url
 
-NOT_BUILT_YET = {"SLACK__CLIENT_ID", "SLACK__CLIENT_SECRET", "SMS__SHARED_KEY"}
+NOT_BUILT_YET = {"SMS__SHARED_KEY"}
 SHORTEST_KEY = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -104,8 +104,9 @@ class Settings(BaseSettings):
 
     @property
     def is_called(self) -> bool:
-        """A carrier calls us; by Socket Mode alone it is we who call."""
-        return self.sms is not None or (self.slack is not None and bool(self.slack.signing_secrets))
+        """A carrier calls us, or somebody who installs the app; by Socket Mode alone it is we who call."""
+        slack = self.slack
+        return self.sms is not None or (slack is not None and (bool(slack.signing_secrets) or slack.many))
 
     @property
     def embedded_database_url(self) -> str:
@@ -158,7 +159,8 @@ def _explain(error: ValidationError) -> str:
         return f"{variable} is not a setting: see docs/settings.md for the names there are"
     if first["type"] == "model_type":
         return _no_variable(variable)
-    return f"{variable}: {first['msg'].removeprefix('Value error, ')}"
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return said if said.startswith(f"{variable}__") else f"{variable}: {said}"
 
 
 def _no_variable(group: str) -> str:

@@ -31,12 +31,13 @@ from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.errors import ConfigError
 from gateway.inbox import Inbox
+from gateway.installations import Installed, Installing
 from gateway.listeners import Listeners
 from gateway.live import Live
 from gateway.outbox import Outbox
 from gateway.people import People
 from gateway.policy import Policy
-from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, Listener, LiveReplies
+from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, Installations, Listener, LiveReplies
 from gateway.reaching import Reaching
 from gateway.reconciling import Reconciling
 from gateway.store import Store, database_url, marks
@@ -46,7 +47,7 @@ from gateway.turns import Turns
 from gateway.web import api, api_page, app as web
 from gateway.web.metrics import Metrics, route as metrics_page
 from gateway.words import Words
-from gateway.work.local import LocalEngine
+from gateway.work.local import LocalEngine, sqlite_path
 from gateway.work.postgres import PostgresEngine
 
 SILENT = timedelta(seconds=20)  # the engine gives a sign of life every five
@@ -59,6 +60,7 @@ class Door:
     inbox: Inbox
     approvals: Approvals
     reaching: Reaching
+    installations: Installing
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,15 @@ async def build(
         stack.push_async_callback(store.aclose)
         engine = _engine(settings, store)
         world = sandbox.settings if sandbox else None
-        channels = build_channels(settings, world, public_url=lambda: public_url, clock=clock)
+        keys = keys_of(settings)
+        where: dict[str, Any] = {"public_url": lambda: public_url, "clock": clock}
+        channels = build_channels(settings, world, **where, installed=Installed(store, keys, "slack"))
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         words, stopping, late_after = Words(), asyncio.Event(), policy.operations.late_after
         outbox = Outbox(
             store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
         )
-        keys = keys_of(settings)
         delivery = Delivery(store, outbox, channels, clock, words, policy=policy, late_after=late_after, key=keys[0])
         people = People(policy, {name: one for name, one in channels.items() if isinstance(one, Groups)}, clock)
         approvals = Approvals(
@@ -148,7 +151,8 @@ async def build(
         turns = Turns(store, platform, endings, policy, clock, live, fetching, stopping=stopping, slots=slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
         inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
-        door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))
+        installing = Installing(store, outbox, keys, clock)
+        door = Door(inbox, approvals, Reaching(store, outbox, policy, clock), installing)
         heads = policy.operations.heads and bool(policy.operations.alerts)
         daily: dict[str, Any] = {"heads": heads, "retention": policy.retention}
         sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, **daily)
@@ -181,17 +185,41 @@ def _engine(settings: Settings, store: Store) -> LocalEngine | PostgresEngine:
 
 
 def build_channels(
-    settings: Settings, world: SandboxSettings | None, *, public_url: Callable[[], str], clock: Clock
+    settings: Settings,
+    world: SandboxSettings | None,
+    *,
+    public_url: Callable[[], str],
+    clock: Clock,
+    installed: Installations | None = None,
 ) -> dict[str, Channel]:
-    """The channels whose variables are set; with the sandbox's world, those to it."""
+    """The channels whose variables are set; with the sandbox's world, those to it. `installed`: see `SlackChannel`."""
     slack = sandbox_slack(world) if world else settings.slack
     sms = sandbox_sms(world) if world else settings.sms
     channels: list[Channel] = []
     if slack is not None:
-        channels.append(SlackChannel(slack, clock=clock))
+        channels.append(SlackChannel(slack, clock=clock, public_url=public_url, installed=installed))
     if sms is not None:
         channels.append(SmsChannel(sms, public_url=public_url, clock=clock))
     return {channel.name: channel for channel in channels}
+
+
+@contextlib.asynccontextmanager
+async def channels_beside(settings: Settings, clock: Clock = now) -> AsyncIterator[dict[str, Channel]]:
+    """The channels alone, to ask them something, whatever else runs. Makes no database."""
+    async with contextlib.AsyncExitStack() as stack:
+        installed = None
+        path = sqlite_path(database_url(settings.database_url))
+        if settings.slack is not None and settings.slack.many and (path is None or path.is_file()):
+            through_pooler = bool(settings.database_direct_url)
+            store = await stack.enter_async_context(
+                contextlib.aclosing(Store(settings.database_url, pool_size=2, through_pooler=through_pooler))
+            )
+            installed = Installed(store, keys_of(settings), "slack")
+        where: dict[str, Any] = {"public_url": lambda: settings.public_url, "clock": clock}
+        channels = build_channels(settings, None, **where, installed=installed)
+        for channel in channels.values():
+            stack.push_async_callback(channel.aclose)
+        yield channels
 
 
 def live_replies(channels: Mapping[str, Channel]) -> dict[str, LiveReplies]:

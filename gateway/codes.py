@@ -36,3 +36,20 @@ def is_token(written: str, keys: Sequence[str], person: str, n: int) -> bool:
     """Is this the person's nth token, under any of the keys? In constant time."""
     given = written.encode("utf-8", "replace")
     return any(hmac.compare_digest(given, token(key, person, n).encode()) for key in keys)
+
+
+def state(key: str, nonce: str, until: int) -> str:
+    """What an OAuth dance begins with and must come back with; good until then (seconds since 1970)."""
+    found = hmac.digest(key.encode(), f"state\0{nonce}\0{until}".encode(), hashlib.sha256).hex()
+    return f"{until}.{nonce}.{found[:48]}"
+
+
+def state_until(written: str, keys: Sequence[str]) -> int | None:
+    """Until when it is good. None: it is none of ours, under any of the keys. In constant time."""
+    until, _, rest = written.partition(".")
+    nonce = rest.partition(".")[0]
+    if not (until.isascii() and until.isdigit() and len(until) < 12):
+        return None
+    given = written.encode("utf-8", "replace")
+    ours = any(hmac.compare_digest(given, state(key, nonce, int(until)).encode()) for key in keys)
+    return int(until) if ours else None

@@ -1,4 +1,7 @@
-"""What an adapter may do with the core: hand in what came, read and decide requests. Protocols and answers only."""
+"""What an adapter may do with the core: hand in what came, read and decide requests, keep its installations.
+
+Protocols and answers only.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,6 +105,35 @@ class ApprovalsDoor(Protocol):
         """Change the arguments before anybody approves. Validated against the tool's JSON Schema, types as they are."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """An account in which the app is installed. Holds no secret."""
+
+    account: str
+    name: str
+    installed_at: datetime
+
+
+class InstallationsDoor(Protocol):
+    async def keep(self, channel: str, account: str, secret: str, *, name: str) -> None:
+        """The app was installed there; `secret` is kept sealed, in place of the one before. Twice is safe.
+
+        On disk when this returns. Raises `DatabaseAway`.
+        """
+
+    async def remove(self, channel: str, account: str, *, before: datetime) -> bool:
+        """It was removed there: the secret is forgotten and operations are told, in one transaction. Twice is once.
+
+        False: it is not there, or was installed after `before`. Raises `DatabaseAway`.
+        """
+
+    async def new_state(self) -> str:
+        """An OAuth state that is good for ten minutes, in any process. Keeps nothing."""
+
+    async def use_state(self, state: str) -> bool:
+        """True once for each state, whichever process asks. False: it is forged, too old or used."""
+
+
 Seen = Literal["seen", "not_yours", "over"]
 
 
@@ -117,3 +149,5 @@ class Door(Protocol):
     def approvals(self) -> ApprovalsDoor: ...
     @property
     def reaching(self) -> ReachingDoor: ...
+    @property
+    def installations(self) -> InstallationsDoor: ...

@@ -17,6 +17,8 @@ from gateway.doors import (
     Decision as Decision,
     Door as Door,
     InboxDoor as InboxDoor,
+    Installation as Installation,
+    InstallationsDoor as InstallationsDoor,
     Result as Result,
 )
 from gateway.events import (
@@ -143,6 +145,16 @@ class Listener(Protocol):
         Returns when it should be run again. Raises `KeyRefused` where credentials are refused, `TryLater` where the
         other side is away. Keeps nothing from one run to the next that another process would need.
         """
+
+
+class Installations(Protocol):
+    """For a channel whose app is installed in many accounts: what it kept for each (`Door.installations`)."""
+
+    async def secret(self, account: str) -> str | None:
+        """None: it is not installed there. Raises `KeyRefused` where no key opens it, or `DatabaseAway`."""
+
+    async def all(self) -> Sequence[Installation]:
+        """Those that are there now, by account."""
 
 
 class LiveReplies(Protocol):

@@ -1,14 +1,14 @@
 """Slack as a channel: what the core asks of it, and the pieces of this folder that do it."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from starlette.routing import BaseRoute
 
-from adapters.slack import card, checks, endpoint, files, finding, markdown, posts, refusals, render
+from adapters.slack import card, checks, endpoint, everywhere, files, finding, markdown, oauth, posts, refusals, render
 from adapters.slack.intake import Intake
 from adapters.slack.live import SlackLive
 from adapters.slack.settings import SlackSettings
@@ -18,7 +18,7 @@ from adapters.slack.streams import Streams
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import GiveUp
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, Remind, Say, ShowOutcome, ThreadRef
-from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
+from gateway.ports import Blob, Clock, Door, Finding, Installations, Missed, Pace
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +28,19 @@ PACE = Pace(timedelta(seconds=1), burst=5)  # Slack: one message a second in a c
 class SlackChannel:
     name = "slack"
 
-    def __init__(self, settings: SlackSettings, *, clock: Clock) -> None:
-        """Made inside the running loop."""
+    def __init__(
+        self,
+        settings: SlackSettings,
+        *,
+        clock: Clock,
+        public_url: Callable[[], str] = str,
+        installed: Installations | None = None,
+    ) -> None:
+        """Made inside the running loop. With many workspaces: where we are reached, and where the app is installed."""
         self._settings = settings
         self._clock = clock
-        self._workspaces = Workspaces(settings)
+        self._public_url = public_url
+        self._workspaces = Workspaces(settings, installed)
         self._posts = posts.Posts(self._workspaces)
         self._files = files.Files(self._workspaces, settings.api_url)
         self._streams = Streams(self._workspaces, clock)
@@ -44,7 +52,8 @@ class SlackChannel:
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         secrets = self._settings.signing_secrets
-        return endpoint.routes(self._intake_to(door), secrets, self._clock) if secrets else []
+        called = endpoint.routes(self._intake_to(door), secrets, self._clock) if secrets else []
+        return [*called, *oauth.routes(door.installations, self._workspaces, self._settings, self._public_url)]
 
     def _socket_mode(self) -> SocketMode | None:
         token = self._settings.app_token
@@ -109,13 +118,13 @@ class SlackChannel:
         return ()
 
     async def members(self, group: str) -> Collection[str]:
-        """The ids of those in a user group, without their team. Raises where Slack does not say."""
+        """Those in a user group, written as the group is: with its team, or bare. Raises where Slack does not say."""
         team, _, id = group.rpartition("/")
         answer = await (await self._workspaces.of(team)).usergroups_users_list(usergroup=id)
         users = answer.get("users")
         if not isinstance(users, list):
             raise GiveUp("Slack's answer names no members")
-        return [str(user) for user in users]
+        return [f"{team}/{user}" if team else str(user) for user in users]
 
     async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
         return await self._files.fetch(of.account, media.where, most)
@@ -125,6 +134,8 @@ class SlackChannel:
         return [*found, await checks.of_socket(self.listener.check())] if self.listener else found
 
     async def _check_token(self) -> Sequence[Finding]:
+        if self._workspaces.many:
+            return await everywhere.check(self._workspaces)
         before = self._clock()
         try:
             answer = await (await self._workspaces.of("")).auth_test()

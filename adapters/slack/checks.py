@@ -60,10 +60,16 @@ def of_channel(channel: Mapping[str, Any] | None) -> Finding:
     return Finding(True, f"the bot is in {name}")
 
 
+def missing(headers: Mapping[str, str]) -> list[str]:
+    """The scopes that the token lacks; empty also where Slack does not say."""
+    said = {name.lower(): value for name, value in headers.items()}.get("x-oauth-scopes")
+    return [] if said is None else sorted(set(NEEDED) - {scope.strip() for scope in said.split(",")})
+
+
 def _scopes(said: str | None) -> list[Finding]:
     if said is None:
         return [Finding(True, "slack: it does not say which scopes the token has", "compare with docs/deploying.md")]
-    missing = sorted(set(NEEDED) - {scope.strip() for scope in said.split(",")})
-    if not missing:
+    lacks = missing({"x-oauth-scopes": said})
+    if not lacks:
         return [Finding(True, "slack: the token has the scopes it needs")]
-    return [Finding(False, f"slack: the token lacks {', '.join(missing)}", "add them to the app and install it again")]
+    return [Finding(False, f"slack: the token lacks {', '.join(lacks)}", "add them to the app and install it again")]

@@ -46,7 +46,7 @@ def read(body: Mapping[str, Any]) -> MessageReceived | None:
     root = _text(event, "thread_ts")
     if not (direct or mention or root):
         return None
-    team = _text(body, "team_id") or _text(event, "team")
+    team = installed_in(body) or _text(event, "team")
     return MessageReceived(
         event_id=_text(body, "event_id") or f"{team}:{channel}:{ts}",
         message_id=f"{team}:{channel}:{ts}",
@@ -62,6 +62,34 @@ def read(body: Mapping[str, Any]) -> MessageReceived | None:
         media=_files(event),
         addressed=direct or mention,
     )
+
+
+def installed_in(body: Mapping[str, Any]) -> str:
+    """Whose installation it came by: a team's, or an enterprise's where the app is installed in all of it.
+
+    In a channel that workspaces share the event may have happened in another's: the grant says whose is ours.
+    """
+    granted = body.get("authorizations")
+    grant = granted[0] if isinstance(granted, list) and granted and isinstance(granted[0], Mapping) else body
+    if _in(grant, "is_enterprise_install") in (True, "true"):
+        return _text(grant, "enterprise_id") or _text(body.get("enterprise"), "id")
+    return (
+        _text(body.get("view"), "app_installed_team_id")
+        or _text(grant, "team_id")
+        or _text(body.get("team"), "id")
+        or _text(body, "team_id")
+        or _text(body.get("user"), "team_id")
+    )
+
+
+def removed_at(body: Mapping[str, Any]) -> int | None:
+    """When the app, or its bot's token, was removed there (seconds since 1970; 0: Slack did not say). None: neither."""
+    event = body.get("event")
+    kind, time = _text(event, "type"), body.get("event_time")
+    bots = _in(_in(event, "tokens"), "bot")
+    if body.get("type") != "event_callback" or not (kind == "app_uninstalled" or (kind == "tokens_revoked" and bots)):
+        return None
+    return time if isinstance(time, int) and 0 < time < 10**10 else 0
 
 
 def odd(body: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from adapters.slack import inbound, listeners
+from adapters.slack.admission import Admission
 from adapters.slack.strangers import Strangers
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import Unreadable
@@ -19,6 +20,7 @@ class Intake:
     def __init__(self, door: Door, workspaces: Workspaces) -> None:
         self._door = door
         self._strangers = Strangers()
+        self._admission = Admission(door.installations, workspaces)
         self._bolt = listeners.app(door, workspaces, self._strangers)
 
     async def answer(self, asked: AsyncBoltRequest) -> BoltResponse:
@@ -29,6 +31,8 @@ class Intake:
         if (limited := inbound.limited(body)) is not None:
             team, minute = limited
             await self._door.inbox.held_back("slack", team, datetime.fromtimestamp(minute, UTC))
+            return BoltResponse(status=200, body="")
+        if await self._admission.turned_away(body):
             return BoltResponse(status=200, body="")
         answer = await self._bolt.async_dispatch(asked)
         if answer.status == 404:  # bolt's word for what nobody listens to; Slack would send it again

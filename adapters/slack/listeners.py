@@ -17,6 +17,7 @@ from gateway.ports import Door
 
 log = logging.getLogger(__name__)
 
+ACCOUNT = "account"  # in bolt's context: by whose installation it came
 MESSAGES = ("message", "app_mention")
 # Of what nobody handles, bolt logs a line for each delivery, and what the person typed in it.
 _quiet = logging.getLogger(f"{__name__}.bolt")
@@ -26,6 +27,7 @@ _quiet.setLevel(logging.ERROR)
 def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
     async def keep(req: AsyncBoltRequest, resp: BoltResponse, next: Any) -> BoltResponse:
         # Bolt answers 200 before a listener has run, so the row is written before bolt goes on.
+        req.context[ACCOUNT] = inbound.installed_in(req.body)
         try:
             await _hand_in(door, req.body)
         except DatabaseAway as error:
@@ -37,7 +39,7 @@ def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
         return await next()  # type: ignore[no-any-return]
 
     async def who(context: Any) -> AuthorizeResult:
-        token = await workspaces.token(context.team_id or "")
+        token = await workspaces.token(context[ACCOUNT])
         return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token)
 
     bolt = AsyncApp(

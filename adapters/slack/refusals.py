@@ -67,7 +67,7 @@ def meaning(error: SlackApiError) -> TryLater | WillNeverArrive | Uncertain:
     code = error_code(error)
     said = code or f"HTTP {error.response.status_code}"
     if said in KEY_REFUSED:
-        return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN")
+        return KeyRefused(f"Slack said {said}: check SLACK__BOT_TOKEN, or install the app again")
     if said == SCOPE_MISSING:
         needed = str(_told(error).get("needed") or "a scope it does not name")[:200]
         return KeyRefused(f"Slack said {said}: the app needs {needed}; give it that, and install it once more")

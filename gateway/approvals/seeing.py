@@ -86,18 +86,21 @@ class Seeing:
         terms, _ = in_force(row, self._policy)
         approvers = self.approvers(row)
         name = self._policy.named(approvers, ballot.who, ballot.membership.groups)
-        if not self._same_person(view_of(row, self._policy).requester, ballot.who):
+        requester = view_of(row, self._policy).requester
+        if not self._same_person(requester, ballot.who):
             return None if name is None else Voter(name)
         if name is not None and terms.self_approval:
             return Voter(name)
-        if REQUESTER in approvers:
+        # The same id in another account may be somebody else: a reason to refuse them, never to let them.
+        if REQUESTER in approvers and requester.account == ballot.who.account:
             return Voter(self._policy.person(ballot.who) or REQUESTER, counts=terms.required == 1)
         return None
 
     def _same_person(self, requester: Identity, who: Identity) -> bool:
-        known = self._policy.person(requester)
-        same = (requester.channel, requester.address) == (who.channel, who.address)
-        return same or (known is not None and known == self._policy.person(who))
+        known, theirs = self._policy.person(requester), self._policy.person(who)
+        if known is not None and theirs is not None:
+            return known == theirs
+        return (requester.channel, requester.address) == (who.channel, who.address)
 
     def approvers(self, row: ApprovalRow) -> tuple[str, ...]:
         """By today's policy."""

@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 from gateway.events import Identity, MessageReceived, ThreadRef
 from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
 from gateway.policy.rules import Rule, Ruling, Terms
-from gateway.policy.words import Duration, Words, misformed, place, same_address, shown_somewhere
+from gateway.policy.words import Duration, Words, may_be_one, misformed, place, same_address, shown_somewhere
 
 
 class Route(Words):
@@ -141,9 +141,8 @@ class Policy(Words):
     def _whose(self, approver: str) -> str:
         """The person whose bare identity it is, else as it is written."""
         channel, _, written = approver.partition(":")
-        address = written.rpartition("/")[2]
         for name, person in self.people.items():
-            if any(kind == channel and own.rpartition("/")[2] == address for kind, own in person.addresses()):
+            if any(kind == channel and may_be_one(own, written) for kind, own in person.addresses()):
                 return name
         return approver
 

@@ -64,6 +64,13 @@ def same_address(who: Identity, channel: str, address: str) -> bool:
     return folded(channel, address) == folded(channel, who.address)
 
 
+def may_be_one(address: str, other: str) -> bool:
+    """May two written addresses mean the same? Of two with a team each, both must be equal."""
+    team, slash, bare = address.rpartition("/")
+    other_team, other_slash, other_bare = other.rpartition("/")
+    return bare == other_bare and not (slash and other_slash and team != other_team)
+
+
 def folded(channel: str, address: str) -> str:
     """An address as it is compared: a mail address is the same in capitals."""
     return address.casefold() if channel == "email" else address

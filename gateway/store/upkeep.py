@@ -1,9 +1,9 @@
-"""The rows by which the gateway keeps itself: leases, pauses, marks, early reports, leftovers. Columns only."""
+"""The rows by which the gateway keeps itself: leases, pauses, marks, installations, leftovers. Columns only."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ForeignKey, Index, Text, text
+from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from gateway.store import tables
@@ -78,3 +78,27 @@ class LeftoverRow(SQLModel, table=True):
     conversation_id: int = Field(sa_column=Column(Id, ForeignKey("conversations.id"), nullable=False, index=True))
     remains: bool = False
     since: datetime = time()
+
+
+class InstallationRow(SQLModel, table=True):
+    """An account in which a channel's app is, or was, installed. `sealed` is empty once it is removed."""
+
+    __tablename__: ClassVar[str] = "installations"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("channel", "account"),)
+
+    id: int = row_id()
+    channel: str
+    account: str
+    name: str
+    sealed: str = Field(sa_column=Column(Text, nullable=False))
+    installed_at: datetime = time()
+    removed_at: datetime | None = time(null=True)
+
+
+class UsedStateRow(SQLModel, table=True):
+    """The digest of an OAuth state that somebody came back with, kept for as long as it would be good."""
+
+    __tablename__: ClassVar[str] = "used_states"
+
+    digest: str = Field(primary_key=True)
+    until: datetime = time()

@@ -6,7 +6,7 @@ import socket
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +17,9 @@ from starlette.routing import Route
 from config.serving import bind, serving
 from gateway.doors import Seen
 from gateway.events import ApprovalView, DeliveryReported, Identity, MessageReceived, Verdict
-from gateway.ports import Added, Decision
+from gateway.ports import Added, Decision, Installation
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -122,10 +124,47 @@ class RecordingReaching:
 
 
 @dataclass
+class RecordingInstallations:
+    """Keeps them in memory, and is what a channel reads of them too."""
+
+    kept: dict[str, tuple[str, str]] = field(default_factory=dict)  # by account: secret and name
+    removals: list[tuple[str, datetime]] = field(default_factory=list)
+    states: set[str] = field(default_factory=set)
+    fails: Exception | None = None
+
+    async def keep(self, channel: str, account: str, secret: str, *, name: str) -> None:
+        self.kept[account] = (secret, name)
+
+    async def remove(self, channel: str, account: str, *, before: datetime) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        self.removals.append((account, before))
+        return self.kept.pop(account, None) is not None
+
+    async def new_state(self) -> str:
+        self.states.add(made := f"state-{len(self.states)}")
+        return made
+
+    async def use_state(self, state: str) -> bool:
+        there = state in self.states
+        self.states.discard(state)
+        return there
+
+    async def secret(self, account: str) -> str | None:
+        if self.fails is not None:
+            raise self.fails
+        return self.kept[account][0] if account in self.kept else None
+
+    async def all(self) -> list[Installation]:
+        return [Installation(account=one, name=name, installed_at=EPOCH) for one, (_, name) in self.kept.items()]
+
+
+@dataclass
 class RecordingDoor:
     inbox: RecordingInbox = field(default_factory=RecordingInbox)
     approvals: RecordingApprovals = field(default_factory=RecordingApprovals)
     reaching: RecordingReaching = field(default_factory=RecordingReaching)
+    installations: RecordingInstallations = field(default_factory=RecordingInstallations)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gateway.delivery import Delivery
 from gateway.endings import Endings
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef, Verdict
 from gateway.inbox import Inbox
+from gateway.installations import Installing
 from gateway.listeners import Listeners
 from gateway.live import GROWTH, Live
 from gateway.outbox import Outbox
@@ -191,7 +192,7 @@ def _wired(
     sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)
     catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
     reconciling = Reconciling(store, ends.agents, approvals, endings, clock)
-    door = Door(inbox, approvals, Reaching(store, outbox, policy, clock))
+    door = Door(inbox, approvals, Reaching(store, outbox, policy, clock), Installing(store, outbox, (KEY,), clock))
     listeners = Listeners(store, outbox, door, ends.listeners, clock)
     work = Work(conversations, delivery, sweep, catching_up, reconciling, listeners, stopping)
     return Core(store, engine, door, work, outbox)
