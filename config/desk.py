@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config import running, wiring
+from config import boxed, running, wiring
 from config.keys import keys_of
 from config.settings import Settings
 from gateway.approvals import Approvals
@@ -43,7 +43,7 @@ async def opened(settings: Settings, store: Store, clock: Clock = wiring.now) ->
     policy, keys = running.read_policy(settings), keys_of(settings)
     # Without a channel the sandbox is the world. It is in another process, and nothing is sent there from here; its
     # channels only say which queue a message joins.
-    world = None if settings.has_channel else wiring.sandbox_settings(NOWHERE, NOWHERE, Path())
+    world = None if settings.has_channel else boxed.settings(NOWHERE, NOWHERE, Path())
     async with contextlib.AsyncExitStack() as stack:
         installed = Installed(store, keys, "slack")
         where: dict[str, Any] = {"public_url": lambda: settings.public_url, "clock": clock}

@@ -14,7 +14,7 @@ from adapters.agent.client import AgentClient, AgentSettings
 from adapters.agent.server import app as agent_server, definitions
 from adapters.agent.server.tools import ToolSettings, secrets_in
 from adapters.sandbox.world import Sandbox
-from config import schema, teams, wiring
+from config import boxed, schema, teams, wiring
 from config.serving import bind, serving
 from config.settings import Settings
 from config.stopping import first_of, stopped_by_signal
@@ -76,15 +76,25 @@ async def run(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def live(
-    settings: Settings, policy: Policy, *, sandbox_state: Path = SANDBOX_STATE, clock: Clock = wiring.now
+    settings: Settings,
+    policy: Policy,
+    *,
+    sandbox_state: Path = SANDBOX_STATE,
+    clock: Clock = wiring.now,
+    by_oauth: bool = False,
 ) -> AsyncIterator[Live]:
-    """The whole gateway in this process. Leaving closes the door first, then lets what runs end for a while."""
+    """The whole gateway in this process. Leaving closes the door first, then lets what runs end for a while.
+
+    `by_oauth`: the sandbox's two workspaces are installed by OAuth, where else the first one is there from the start.
+    """
     async with contextlib.AsyncExitStack() as stack:
         await _prepare_database(settings, stack)
         listening = bind(settings.bind or "127.0.0.1", settings.port)
         here = f"http://127.0.0.1:{listening.getsockname()[1]}"
         public_url = settings.public_url or here
-        sandbox = None if settings.has_channel else wiring.build_sandbox(here, public_url, sandbox_state, clock)
+        sandbox = None
+        if not settings.has_channel:
+            sandbox = boxed.sandbox(here, public_url, sandbox_state, clock, by_oauth=by_oauth)
         if sandbox is not None:
             stack.push_async_callback(sandbox.aclose)
         platform = await stack.enter_async_context(agent_platform(settings))

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,9 +14,8 @@ from starlette.routing import BaseRoute
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.world import Sandbox
 from adapters.slack.channel import SlackChannel
-from adapters.slack.settings import SlackSettings
-from adapters.sms.channel import SmsChannel, SmsSettings
-from config import schema
+from adapters.sms.channel import SmsChannel
+from config import boxed, schema
 from config.keys import keys_of
 from config.settings import Settings
 from gateway import context
@@ -193,8 +190,8 @@ def build_channels(
     installed: Installations | None = None,
 ) -> dict[str, Channel]:
     """The channels whose variables are set; with the sandbox's world, those to it. `installed`: see `SlackChannel`."""
-    slack = sandbox_slack(world) if world else settings.slack
-    sms = sandbox_sms(world) if world else settings.sms
+    slack = boxed.slack(world) if world else settings.slack
+    sms = boxed.sms(world) if world else settings.sms
     channels: list[Channel] = []
     if slack is not None:
         channels.append(SlackChannel(slack, clock=clock, public_url=public_url, installed=installed))
@@ -231,45 +228,6 @@ def listening(channels: Mapping[str, Channel]) -> list[Listener]:
     """Of the channels that fetch what comes in."""
     slack = [channel for channel in channels.values() if isinstance(channel, SlackChannel)]
     return [channel.listener for channel in slack if channel.listener is not None]
-
-
-def build_sandbox(url: str, public_url: str, state: Path, clock: Clock = now) -> Sandbox:
-    """The outside world in a box, reached at the gateway's own `url`."""
-    return Sandbox(sandbox_settings(url, public_url, state), clock=lambda: clock().timestamp())
-
-
-def sandbox_settings(url: str, public_url: str, state: Path) -> SandboxSettings:
-    """With credentials that live as long as the process."""
-    return SandboxSettings(
-        gateway_url=url,
-        public_url=public_url,
-        state_path=state,
-        slack_signing_secret=secrets.token_hex(16),
-        slack_bot_token="xoxb-" + secrets.token_hex(12),
-        sms_account_sid="AC" + secrets.token_hex(16),
-        sms_auth_token=secrets.token_hex(16),
-    )
-
-
-def sandbox_slack(world: SandboxSettings) -> SlackSettings:
-    return SlackSettings.model_validate(
-        {
-            "signing_secret": world.slack_signing_secret,
-            "bot_token": world.slack_bot_token,
-            "api_url": f"{world.base}/sandbox/slack/api/",
-        }
-    )
-
-
-def sandbox_sms(world: SandboxSettings) -> SmsSettings:
-    return SmsSettings.model_validate(
-        {
-            "account_sid": world.sms_account_sid,
-            "auth_token": world.sms_auth_token,
-            "from": world.sms_from,
-            "api_url": f"{world.base}/sandbox/twilio",
-        }
-    )
 
 
 def readiness(store: Store, clock: Clock, *, runs_engine: bool) -> tuple[dict[str, web.Ready], dict[str, web.Report]]:

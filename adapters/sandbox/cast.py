@@ -1,10 +1,15 @@
-"""Who and what exists in the sandbox: one workspace, four people, three phone numbers. Constants only."""
+"""Who and what exists in the sandbox: two workspaces, four people, three phone numbers. Constants only.
+
+The second workspace is a twin: other people under the very same ids, so that whoever takes one for the other is found.
+"""
 
 from dataclasses import dataclass
 
 TEAM = "T0SANDBOX"
 TEAM_NAME = "Sandbox"
 TEAM_DOMAIN = "sandbox"
+SECOND = "T0SECOND"
+TEAMS = {TEAM: TEAM_NAME, SECOND: "Second"}
 APP = "A0SANDBOX"
 BOT = "B0BOT"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from adapters.sandbox import signing
+from adapters.sandbox import cast, signing
 from adapters.sandbox.errors import GatewayAway
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.socket_mode import SocketMode
@@ -17,9 +17,13 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Line:
-    def __init__(self, settings: SandboxSettings, clock: Callable[[], float], socket: SocketMode) -> None:
+    def __init__(
+        self, settings: SandboxSettings, clock: Callable[[], float], socket: SocketMode, team: str = cast.TEAM
+    ) -> None:
+        """`team`: as which workspace it speaks for Slack."""
         self._settings = settings
         self._socket = socket
+        self._team = team
         self._clock = clock
         # The gateway is on this machine, at http: whom the world trusts need not be read, which is 30 ms of work.
         nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -34,19 +38,27 @@ class Line:
         return await self._post(path, urlencode(form).encode(), headers)
 
     async def slack_interaction(self, payload: Mapping[str, Any]) -> httpx.Response:
+        payload = self._of_team(payload)
         if self._settings.slack_app_token:
-            return await self._socket.deliver("interactive", dict(payload))
+            return await self._socket.deliver("interactive", payload)
         return await self._slack(urlencode({"payload": json.dumps(payload)}).encode(), FORM)
 
     async def slack_command(self, form: Mapping[str, str]) -> httpx.Response:
+        form = self._of_team(form)
         if self._settings.slack_app_token:
-            return await self._socket.deliver("slash_commands", dict(form))
+            return await self._socket.deliver("slash_commands", form)
         return await self._slack(urlencode(form).encode(), FORM)
 
     async def slack_event(self, body: Mapping[str, Any]) -> httpx.Response:
+        body = self._of_team(body)
         if self._settings.slack_app_token:
-            return await self._socket.deliver("events_api", dict(body))
+            return await self._socket.deliver("events_api", body)
         return await self._slack(json.dumps(body).encode(), "application/json")
+
+    def _of_team(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of our workspace: everything in the sandbox is made as of the first."""
+        found: dict[str, Any] = json.loads(json.dumps(said).replace(cast.TEAM, self._team))
+        return found
 
     async def _slack(self, body: bytes, content_type: str) -> httpx.Response:
         secret = self._settings.slack_signing_secret

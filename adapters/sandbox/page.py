@@ -99,6 +99,10 @@ class OpeningHome(BaseModel):
     user: str
 
 
+class Uninstalling(BaseModel):
+    team: str
+
+
 class Resetting(BaseModel):
     pass
 
@@ -234,6 +238,10 @@ async def _stop_stream(sandbox: "Sandbox", asked: StoppingStream) -> None:
     sandbox.stops_stream(asked.channel, asked.ts)
 
 
+async def _uninstall(sandbox: "Sandbox", asked: Uninstalling) -> httpx.Response:
+    return await sandbox.uninstall(asked.team)
+
+
 async def _reset(sandbox: "Sandbox", _: Resetting) -> None:
     sandbox.reset()
 
@@ -251,6 +259,7 @@ DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
     "fault": (Faulting, _fault),
     "forget_faults": (ForgettingFaults, _forget_faults),
     "stop_stream": (StoppingStream, _stop_stream),
+    "uninstall": (Uninstalling, _uninstall),
     "reset": (Resetting, _reset),
 }
 

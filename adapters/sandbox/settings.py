@@ -15,7 +15,9 @@ class SandboxSettings(BaseModel):
     sandbox_url: str = ""  #: where the sandbox itself is reached; empty: at the gateway
     state_path: Path = Path("var/sandbox.db")
     slack_signing_secret: str
-    slack_bot_token: str
+    slack_bot_token: str = ""  #: of the first workspace; empty: there is none before the app is installed by OAuth
+    slack_client_id: str = ""  #: set: the app is installed by OAuth, in either workspace
+    slack_client_secret: str = ""
     slack_app_token: str = ""  #: then everything in Slack goes over a socket that the gateway opens
     socket_patience_s: float = 3.0  #: for an envelope to be acknowledged, before it is sent again
     sms_account_sid: str

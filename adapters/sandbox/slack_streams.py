@@ -6,7 +6,7 @@ from typing import Any, Literal
 from adapters.sandbox import cast
 from adapters.sandbox.blocks import check_blocks, with_block_ids
 from adapters.sandbox.errors import SlackSaysNo
-from adapters.sandbox.state import Notebook, Thing
+from adapters.sandbox.state import Notebook, Shelf, Thing
 from adapters.sandbox.workspace import Workspace
 
 LIFE_S = 5 * 60  # undocumented: it dies then even with traffic
@@ -17,7 +17,7 @@ State = Literal["streaming", "stopped", "stopped_by_user"]
 
 
 class Streams:
-    def __init__(self, notes: Notebook, workspace: Workspace, clock: Callable[[], float]) -> None:
+    def __init__(self, notes: Notebook | Shelf, workspace: Workspace, clock: Callable[[], float]) -> None:
         self._notes = notes
         self._workspace = workspace
         self._clock = clock

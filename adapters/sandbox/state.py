@@ -98,3 +98,29 @@ class Notebook:
         self._version = self.raise_counter("version")
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+class Shelf:
+    """A part of a notebook, with kinds of its own: what is kept there is found nowhere else."""
+
+    def __init__(self, notes: Notebook, name: str) -> None:
+        self._notes = notes
+        self._name = name
+
+    def get(self, kind: str, id: str) -> Thing | None:
+        return self._notes.get(self._own(kind), id)
+
+    def all(self, kind: str) -> list[Thing]:
+        return self._notes.all(self._own(kind))
+
+    def put(self, kind: str, id: str, thing: Thing) -> None:
+        self._notes.put(self._own(kind), id, thing)
+
+    def remove(self, kind: str, id: str) -> None:
+        self._notes.remove(self._own(kind), id)
+
+    def raise_counter(self, name: str, at_least: int = 0) -> int:
+        return self._notes.raise_counter(name, at_least)
+
+    def _own(self, kind: str) -> str:
+        return f"{self._name}:{kind}"

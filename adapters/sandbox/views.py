@@ -6,13 +6,13 @@ from typing import Any
 from adapters.sandbox import cast
 from adapters.sandbox.blocks import check_home, check_view, with_block_ids
 from adapters.sandbox.errors import SlackSaysNo
-from adapters.sandbox.state import Notebook, Thing
+from adapters.sandbox.state import Notebook, Shelf, Thing
 
 STACK_LIMIT = 3
 
 
 class Views:
-    def __init__(self, notes: Notebook) -> None:
+    def __init__(self, notes: Notebook | Shelf) -> None:
         self._notes = notes
 
     def open(self, user: str, given: Any) -> Thing:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.sandbox import cast
 from adapters.sandbox.errors import SlackSaysNo
-from adapters.sandbox.state import Notebook, Thing
+from adapters.sandbox.state import Notebook, Shelf, Thing
 
 TRIGGER_LIFE_S = 3
 HOOK_LIFE_S = 30 * 60
@@ -17,7 +17,7 @@ HOOK_USES = 5
 
 
 class Workspace:
-    def __init__(self, notes: Notebook, clock: Callable[[], float]) -> None:
+    def __init__(self, notes: Notebook | Shelf, clock: Callable[[], float]) -> None:
         self._notes = notes
         self._clock = clock
 
@@ -113,6 +113,9 @@ class Workspace:
         hook = {"id": id, "user": user, "channel": channel, "ts": ts, "made": self._clock(), "uses": 0}
         self._notes.put("hook", id, hook)
         return id
+
+    def knows_hook(self, id: str) -> bool:
+        return self._notes.get("hook", id) is not None
 
     def use_hook(self, id: str) -> Thing:
         hook = self._notes.get("hook", id)

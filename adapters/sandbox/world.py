@@ -11,19 +11,18 @@ from starlette.routing import BaseRoute, Mount, Route
 from adapters.sandbox import cast
 from adapters.sandbox.errors import NotInSandbox
 from adapters.sandbox.faults import EXPIRED, Fault, Faults
+from adapters.sandbox.grants import Grants
 from adapters.sandbox.line import Line
 from adapters.sandbox.page import Page
 from adapters.sandbox.phones import Phones
 from adapters.sandbox.settings import SandboxSettings
-from adapters.sandbox.slack_api import SlackApi
-from adapters.sandbox.slack_files import Files, Upload
-from adapters.sandbox.slack_streams import Streams
+from adapters.sandbox.slack_files import Upload
+from adapters.sandbox.slack_oauth import SlackOutside
 from adapters.sandbox.socket_mode import SocketMode
-from adapters.sandbox.state import Notebook, Thing
+from adapters.sandbox.state import Notebook, Shelf
+from adapters.sandbox.team import Team
 from adapters.sandbox.twilio_api import TwilioApi
 from adapters.sandbox.verbs import Colleague, Customer
-from adapters.sandbox.views import Views
-from adapters.sandbox.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -38,17 +37,18 @@ class Sandbox:
         self.settings = settings
         self._notes = Notebook(settings.state_path)
         self.socket = SocketMode(settings)
-        self._line = Line(settings, clock, self.socket)
         self._phones = Phones(self._notes, clock)
         self._phones.settle()
-        self._workspace = Workspace(self._notes, clock)
-        self._views = Views(self._notes)
-        self._customer = Customer(settings, self._phones, self._line)
-        self._files = Files(self._notes, settings)
-        self._colleague = Colleague(settings, self._workspace, self._views, self._files, self._line, clock)
-        self._streams = Streams(self._notes, self._workspace, clock)
         self._faults = Faults(self._notes)
-        self._slack = SlackApi(settings, self._workspace, self._views, self._streams, self._faults, self._files)
+        line, other = (Line(settings, clock, self.socket, team) for team in cast.TEAMS)
+        self._first = Team(cast.TEAM, settings, self._notes, line, self._faults, clock)
+        self._second = Team(cast.SECOND, settings, Shelf(self._notes, "second"), other, self._faults, clock)
+        self._teams = {one.id: one for one in (self._first, self._second)}
+        self._line, self._colleague = self._first.line, self._first.colleague
+        self._streams, self._files = self._first.streams, self._first.files
+        self._customer = Customer(settings, self._phones, self._line)
+        self._grants = Grants(settings, self._notes, cast.TEAM, clock)
+        self._slack = SlackOutside(settings, self._grants, self._teams)
         self._twilio = TwilioApi(settings, self._phones, self._line)
         self._page = Page(self, settings)
 
@@ -64,7 +64,8 @@ class Sandbox:
     async def aclose(self) -> None:
         self.stop_waiting()
         await self._twilio.aclose()
-        await self._line.aclose()
+        for team in self._teams.values():
+            await team.line.aclose()
         self._notes.close()
 
     # --- what people do ------------------------------------------------------------------------------------
@@ -120,6 +121,18 @@ class Sandbox:
         """Whoever uploaded it takes it back; the message that carried it stays."""
         self._files.delete(id)
 
+    def in_team(self, team: str) -> Colleague:
+        """The same verbs in a workspace. Raises `NotInSandbox`."""
+        return self._team(team).colleague
+
+    async def uninstall(self, team: str = cast.TEAM) -> httpx.Response:
+        """Somebody removes the app from a workspace: its tokens are refused, and the gateway is told."""
+        there = self._team(team)
+        self._grants.uninstall(team)
+        revoked = {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [cast.BOT_USER]}}
+        await there.happens(revoked)
+        return await there.happens({"type": "app_uninstalled"})
+
     def stops_stream(self, channel: str, ts: str) -> None:
         """A person presses stop on a message that streams."""
         if not self._streams.stop_by_user(channel, ts):
@@ -139,8 +152,8 @@ class Sandbox:
         self._faults.forget()
 
     def reset(self) -> None:
-        """Forget every message, modal and opt-out."""
-        self._notes.clear()
+        """Forget every message, modal and opt-out, but not where the app is installed."""
+        self._grants.survive(self._notes.clear)
 
     # --- what there is to see ------------------------------------------------------------------------------
 
@@ -152,12 +165,10 @@ class Sandbox:
             "customers": cast.CUSTOMERS,
             "people": {id: {"name": one.name, "note": one.note} for id, one in cast.PEOPLE.items()},
             "phones": self._phones.by_number(),
-            "channels": {id: [self._seen(post) for post in self._workspace.posts(id)] for id in cast.CHANNELS},
-            "ephemerals": self._ephemerals(),
-            "modals": self._views.by_user(),
-            "homes": self._views.homes(),
-            "statuses": self._streams.statuses(),
+            **self._first.state(),
             "faults": self._faults.waiting(),
+            "installed": {team: self._grants.is_in(team) for team in self._teams},
+            "second": self._second.state(),
         }
 
     async def changed(self, since_version: int, timeout: float) -> int:
@@ -173,21 +184,7 @@ class Sandbox:
                     return found
                 await self.changed(state["version"], timeout)
 
-    def _ephemerals(self) -> dict[str, list[Thing]]:
-        shown: dict[str, list[Thing]] = {user: [] for user in cast.STAFF}
-        for whisper in self._workspace.whispers():
-            names = ("channel", "ts", "thread_ts", "text", "blocks")
-            shown[whisper["to"]].append({name: whisper.get(name) for name in names})
-        return shown
-
-    def _seen(self, post: Thing) -> Thing:
-        streams = self._streams.state(post["channel"], post["ts"]) == "streaming"
-        return _seen(post) | ({"streaming": True} if streams else {})
-
-
-def _seen(post: Thing) -> Thing:
-    author = {"bot": post["bot_id"]} if "bot_id" in post else {"user": post["user"]}
-    shown = ("ts", "thread_ts", "text", "blocks", "metadata", "username")
-    seen = author | {name: post.get(name) for name in shown}
-    files = [{name: file[name] for name in ("id", "name", "mimetype", "size")} for file in post.get("files") or []]
-    return seen | {"files": files} | {"edited": "edited" in post}
+    def _team(self, id: str) -> Team:
+        if id not in self._teams:
+            raise NotInSandbox(f"There is no workspace {id}.")
+        return self._teams[id]

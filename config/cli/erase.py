@@ -112,7 +112,7 @@ async def _erase(store: "Store", settings: "Settings", target: Target) -> "tuple
 @contextlib.asynccontextmanager
 async def _erasing(store: "Store", settings: "Settings") -> "AsyncIterator[Erasing]":
     """Runs nothing: what it queues and wakes is found by whatever runs."""
-    from config import wiring
+    from config import boxed, wiring
     from config.desk import NOWHERE
     from gateway.approvals import Approvals
     from gateway.erasing import Erasing
@@ -124,7 +124,7 @@ async def _erasing(store: "Store", settings: "Settings") -> "AsyncIterator[Erasi
 
     engine = LocalEngine() if store.on_sqlite else PostgresEngine(store.url)
     # Without a channel the sandbox is the world: its channels say here how a request is shown, and send nothing.
-    world = None if settings.has_channel else wiring.sandbox_settings(NOWHERE, NOWHERE, Path())
+    world = None if settings.has_channel else boxed.settings(NOWHERE, NOWHERE, Path())
     channels = wiring.build_channels(settings, world, public_url=lambda: settings.public_url, clock=now)
     try:
         outbox = Outbox(store, engine, channels, now, alerts=())

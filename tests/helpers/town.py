@@ -44,8 +44,11 @@ Under = Callable[[str], contextlib.AbstractAsyncContextManager["Town"]]
 
 
 class Town:
-    def __init__(self, database_url: str, folder: Path, clock: Clock, policy: str = POLICY) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, clock: Clock, policy: str = POLICY, *, by_oauth: bool = False
+    ) -> None:
         self.clock = clock
+        self.by_oauth = by_oauth
         self.policy = policy
         self._folder = folder
         agent_url = f"sqlite:///{folder}/agent.db" if database_url.startswith("sqlite") else database_url
@@ -61,6 +64,7 @@ class Town:
             policies.read(self.policy),
             sandbox_state=self._folder / "sandbox.db",
             clock=self.clock,
+            by_oauth=self.by_oauth,
         )
         self.live = await self._stack.enter_async_context(live)
 
