@@ -49,8 +49,7 @@ class Installed:
         return secret
 
     async def all(self) -> Sequence[Installation]:
-        rows = await self._store.read(lambda db: installations.all_of(db, self._channel))
-        return [Installation(account=row.account, name=row.name, installed_at=row.installed_at) for row in rows]
+        return await listed(self._store, self._channel)
 
     async def _read(self, account: str) -> InstallationRow | None:
         try:
@@ -114,3 +113,9 @@ class Installing:
         digest = hashlib.sha256(state.encode()).hexdigest()
         good_until = datetime.fromtimestamp(until, UTC)
         return await self._store.write_patiently(lambda tx: installations.use_state(tx, digest, good_until, now))
+
+
+async def listed(store: Store, channel: str) -> list[Installation]:
+    """Those that are there now, by account."""
+    rows = await store.read(lambda db: installations.all_of(db, channel))
+    return [Installation(account=row.account, name=row.name, installed_at=row.installed_at) for row in rows]

@@ -20,13 +20,20 @@ SCOPES = {
     "users:read": "`gateway people check`: is each Slack user there?",
     "usergroups:read": "approvers written as `slack:group:...`",
 }
+LEAVING = ("app_uninstalled", "tokens_revoked")  # with many workspaces: where the app was removed
 EVENTS = ("app_home_opened", "app_mention", "message.im", "message.channels", "message.groups")
 PATH = "/slack/events"
+REDIRECT = "/slack/oauth_redirect"
 
 
-def manifest(public_url: str | None, name: str = "Gatehouse") -> dict[str, Any]:
-    """For an app whose requests come to `public_url`; None: by Socket Mode, where no address is named."""
+def manifest(public_url: str | None, name: str = "Gatehouse", *, many: bool = False) -> dict[str, Any]:
+    """For an app whose requests come to `public_url`; None: by Socket Mode, where no address is named.
+
+    `many`: workspaces install it by OAuth, which leads people's browsers back to `public_url`.
+    """
     address = public_url.rstrip("/") + PATH if public_url is not None else None
+    oauth = {"redirect_urls": [public_url.rstrip("/") + REDIRECT]} if many and public_url is not None else {}
+    events = [*EVENTS, *(LEAVING if many else ())]
     return {
         "display_information": {"name": name},
         "features": {
@@ -45,9 +52,9 @@ def manifest(public_url: str | None, name: str = "Gatehouse") -> dict[str, Any]:
             ],
             "bot_user": {"display_name": name, "always_online": True},
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {**oauth, "scopes": {"bot": list(SCOPES)}},
         "settings": {
-            "event_subscriptions": {**_at("request_url", address), "bot_events": list(EVENTS)},
+            "event_subscriptions": {**_at("request_url", address), "bot_events": events},
             "interactivity": {"is_enabled": True, **_at("request_url", address)},
             "org_deploy_enabled": False,
             "socket_mode_enabled": address is None,

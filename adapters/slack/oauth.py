@@ -24,7 +24,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.slack import pages
-from adapters.slack.manifest import SCOPES
+from adapters.slack.manifest import REDIRECT, SCOPES
 from adapters.slack.refusals import UNSENT
 from adapters.slack.settings import SlackSettings
 from adapters.slack.workspaces import Workspaces
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 silent = logging.getLogger(f"{__name__}.flow")  # bolt's flow writes the code that it was given
 silent.setLevel(logging.CRITICAL)
 
-INSTALL, REDIRECT = "/slack/install", "/slack/oauth_redirect"
+INSTALL = "/slack/install"
 MAX_QUERY = 4_000  # characters; Slack's own are a few hundred
 
 

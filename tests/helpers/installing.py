@@ -18,9 +18,7 @@ class Browser:
     async def __aenter__(self) -> "Browser":
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *ended: object) -> None:
         await self._http.aclose()
 
     async def begins(self) -> str:

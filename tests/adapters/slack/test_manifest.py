@@ -29,6 +29,15 @@ def test_people_can_write_to_the_app() -> None:
     assert (home["messages_tab_enabled"], home["messages_tab_read_only_enabled"]) == (True, False)
 
 
+def test_with_many_workspaces_slack_knows_where_to_lead_back_and_tells_who_left() -> None:
+    one, many = manifest(HERE), manifest(HERE, many=True)
+
+    assert "redirect_urls" not in one["oauth_config"]
+    assert many["oauth_config"]["redirect_urls"] == [f"{HERE}/slack/oauth_redirect"]
+    assert {"app_uninstalled", "tokens_revoked"} <= set(many["settings"]["event_subscriptions"]["bot_events"])
+    assert not many["settings"]["token_rotation_enabled"]
+
+
 @pytest.mark.parametrize("given", [{"PUBLIC_URL": HERE}, {}])
 def test_the_command_prints_it_for_the_address_there_is(given: dict[str, str], tmp_path: Path) -> None:
     words = () if given else ("--url", HERE)
