@@ -17,12 +17,17 @@ from sqlalchemy import text
 from sqlmodel import SQLModel
 from starlette.applications import Starlette
 
+from gateway.inbox import Inbox
+from gateway.outbox import Outbox
+from gateway.policy import Policy
 from gateway.store import Store, Tx, marks, pauses
 from gateway.store.sql import insert_new
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, OutboxRow, TurnRow
 from gateway.web.metrics import KEEP, Metrics, route
 from tests.helpers.clock import Clock
+from tests.helpers.office import OPS, Carrier, Quiet
 from tests.helpers.process import Gateway, running
+from tests.helpers.rows import rows
 from tests.helpers.town import Town
 from tests.helpers.world import stand_ins
 
@@ -189,6 +194,23 @@ async def test_events_are_told_apart_by_what_they_wait_for(metrics: Metrics, hou
     }
     assert shown["gatehouse_pauses_open"] == 1
     assert shown['gatehouse_pause_age_seconds{scope="agent:sales"}'] == near(60)
+
+
+async def test_minutes_in_which_a_platform_held_events_back_are_counted_for_a_day(
+    metrics: Metrics, store: Store, clock: Clock
+) -> None:
+    outbox = Outbox(store, Quiet(), {"sms": Carrier()}, clock, alerts=[OPS])
+    inbox, began = Inbox(store, Quiet(), outbox, Policy(), clock), clock()
+    for minute in (0, 0, 1):
+        await inbox.held_back("slack", "T0TEAM", began + timedelta(minutes=minute))
+    await inbox.held_back("slack", "T0OTHER", began)
+
+    assert (await page(metrics)).of("gatehouse_held_back_minutes") == {"sms": 0, "slack": 3}
+    assert len(await rows(store, "outbox")) == 1, "operations are told once an hour"
+    clock.passes(timedelta(hours=25))
+    assert (await page(metrics)).of("gatehouse_held_back_minutes") == {"sms": 0, "slack": 0}
+    await inbox.held_back("slack", "T0TEAM", clock())
+    assert len(await rows(store, "marks")) == 1, "older ones are forgotten"
 
 
 async def test_a_decision_made_while_approvals_are_paused_is_shown_as_paused(
