@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from gateway.errors import FileTooLarge, FileUnavailable, GiveUp, TryLater
@@ -74,7 +75,8 @@ class Attachments:
             wait = error.retry_after if isinstance(error, TryLater) else None
             raise FileUnavailable(f"a file cannot be fetched: {error}", retry_after=wait) from error
         self._room -= len(blob.data)
-        return Blob(blob.data, blob.mime_type, attachment_name(media))
+        # The message may not have said its name, such as that of a file of another workspace.
+        return Blob(blob.data, blob.mime_type, attachment_name(replace(media, name=media.name or blob.name)))
 
 
 class Fetching:

@@ -60,6 +60,12 @@ async def test_what_can_be_had_goes_and_of_the_rest_it_is_told_why() -> None:
     assert shelf.asked == ["one", "two", "three"], "each once"
 
 
+async def test_a_file_whose_name_only_the_carrier_knows_has_that_name() -> None:
+    found = files(Shelf(one=b"1"), event := message(MediaRef(where="one", mime_type="text/plain")))
+
+    assert [one.name for one in await found.promised(post_text(event))] == ["a name of the carrier's"]
+
+
 async def test_what_is_said_to_be_too_large_is_not_asked_for() -> None:
     shelf = Shelf()
 

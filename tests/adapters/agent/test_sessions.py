@@ -6,8 +6,12 @@ import pytest
 
 from adapters.agent.client import AgentClient
 from adapters.agent.server.app import ServerSettings
+from gateway.attachments import MAX_FILE, POST_BYTES
 from gateway.errors import AgentRefused, SessionGone
 from gateway.events import AgentStatus, ApprovalAsked, Confirm, Deny, Replied, UserPosted
+from gateway.history import Post, after_post
+from gateway.inbox import MAX_TEXT
+from gateway.ports import Blob
 from tests.adapters.agent.world import (
     AWAITING,
     IDLE,
@@ -183,3 +187,32 @@ async def test_a_turn_goes_on_without_anybody_listening(client: AgentClient) -> 
 
     assert isinstance(history[-1], Replied)
     assert history[-1].text == "one two three"
+
+
+async def test_words_and_files_posted_twice_under_one_name_are_one_turn(client: AgentClient) -> None:
+    session_id = await client.open_session("support")
+    files = [Blob(b"Three kites.", "text/plain", "kites.txt"), Blob(b"\xff\x00", "", "noise")]
+    question = "What is in the attached file?"
+    async with client.attach(session_id) as line:
+        for _ in range(2):
+            await line.post(question, client_message_id="c1", files=files)
+        first = await rest_of_turn(line)
+        await say(line, "Goodbye", name="c2")
+        entries = await line.history()
+
+    assert reply(first) == "The file says: Three kites."
+    posts = [(entry.text, entry.is_file) for entry in entries if isinstance(entry, UserPosted)]
+    assert posts == [(question, False), ("", True), ("", True), ("Goodbye", False)]
+    since = after_post(entries, Post(text=question, key="c1", alike=0, first_try=False))
+    assert since is not None
+    assert [entry.text for entry in since if isinstance(entry, Replied)] == ["The file says: Three kites."]
+
+
+async def test_the_largest_files_fit_beside_the_longest_words(client: AgentClient) -> None:
+    words = "\N{KITE}" * MAX_TEXT
+    room = (POST_BYTES - 4 * MAX_TEXT) * 3 // 4
+    files = [Blob(b"x" * MAX_FILE, "text/plain", "a.txt"), Blob(b"x" * (room - MAX_FILE), "text/plain", "b.txt")]
+    async with client.attach(await client.open_session("support")) as line:
+        await line.post(words, client_message_id="c1", files=files)
+
+        assert reply(await rest_of_turn(line))
