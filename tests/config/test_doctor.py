@@ -239,6 +239,22 @@ async def test_each_channel_is_asked_and_none_of_its_secrets_is_told(tmp_path: P
     assert "s3cret" not in said
 
 
+@pytest.mark.parametrize("file", ["", "none.db"])
+async def test_with_many_workspaces_it_says_where_the_app_is_and_makes_nothing(
+    file: str, tmp_path: Path, template_file: Path
+) -> None:
+    database = tmp_path / file if file else template_file
+    (tmp_path / "my.toml").write_text('[people.ana]\nslack = "T0ACME/U0ANA"\n')
+    many = {"SLACK__BOT_TOKEN": "", "SLACK__CLIENT_ID": "1.2", "SLACK__CLIENT_SECRET": "s3cret"}
+    there = {**SLACK, **WORLD, **many, "GATEWAY_CONFIG": str(tmp_path / "my.toml")}
+
+    said = await says(f"sqlite:///{database}", "doctor", code=0, **there)
+
+    assert line(said, "slack").startswith("look    slack: installed in no workspace yet")
+    assert "1 not looked up" in line(said, "people")
+    assert not (tmp_path / "none.db").exists()
+
+
 async def test_each_place_where_requests_are_shown_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(
         '[people.ana]\nslack = "U0ANA"\n[approvals.default]\nask = ["slack:C0OPS", "requester"]\n'

@@ -12,6 +12,7 @@ import pytest
 from adapters.sandbox import cast
 from gateway import dead
 from tests.helpers import slack
+from tests.helpers.cli import says
 from tests.helpers.clock import Clock
 from tests.helpers.installing import Browser
 from tests.helpers.rows import rows
@@ -77,6 +78,8 @@ async def test_each_workspace_is_answered_in_its_own_and_no_token_is_seen(
     assert [(one["account"], one["name"]) for one in kept] == [(FIRST, "Sandbox"), (SECOND, "Second")]
     assert "xoxb-" not in caplog.text
     assert "xoxb-" not in str(kept)
+    listed = await says(town.settings.database_url, "slack", "workspaces")
+    assert [line.split()[:2] for line in listed.splitlines()[1:]] == [[FIRST, "Sandbox"], [SECOND, "Second"]]
 
 
 async def test_the_same_id_in_another_workspace_decides_nothing(town: Town, browser: Browser) -> None:
