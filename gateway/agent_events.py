@@ -44,6 +44,20 @@ class ApprovalAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUsed:
+    """A tool begins to run, or has run. For display only."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """Something was looked for. `sources`: the hosts of what was found. For display only."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged:
     status: AgentStatus
 
@@ -68,7 +82,7 @@ class UserPosted:
     is_file: bool = False
 
 
-AgentEvent = Delta | Replied | ApprovalAsked | StatusChanged | TurnFailed
+AgentEvent = Delta | Replied | ApprovalAsked | ToolUsed | Searched | StatusChanged | TurnFailed
 HistoryEntry = UserPosted | Replied | ApprovalAsked | TurnFailed
 
 

@@ -38,15 +38,16 @@ class Endings:
         *,
         heard_at: datetime | None = None,
         replaces: str = "",
+        note: str = "",
     ) -> None:
         """The turn's reply, failure or requests, in the transaction that finishes its event. Raises `LaneLost`.
 
         `answered`: the requests that the session took an answer to; `heard_at`: when its first word came;
-        `replaces`: the message that shows the reply's beginning.
+        `replaces`: the message that shows the reply's beginning; `note`: what stands below the reply.
         """
         if isinstance(outcome, Replied) and not outcome.text.strip():
             outcome = TurnFailed(message_id=outcome.message_id, error="the agent's reply was empty")
-        await self._store.write(lambda tx: self._keep(tx, lane, row, turn, outcome, answered, heard_at, replaces))
+        await self._store.write(lambda tx: self._keep(tx, lane, row, turn, outcome, answered, heard_at, replaces, note))
 
     async def _keep(
         self,
@@ -58,6 +59,7 @@ class Endings:
         answered: Sequence[ApprovalRow],
         heard_at: datetime | None,
         replaces: str,
+        note: str,
     ) -> None:
         now = self._clock()
         how: dict[str, Any] = {"about_at": row.sent_at or row.received_at, "replaces": replaces}
@@ -80,7 +82,7 @@ class Endings:
                     key = f"draft:{turn.id}"
                     await self._outbox.tell_operations(tx, draft, key=key, conversation_id=conversation.id)
                 else:
-                    await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}", **how)
+                    await self._say(tx, conversation, outcome.text, key=f"reply:{turn.id}", note=note, **how)
             case TurnFailed() | NotTaken():
                 log.warning("turn %s failed", turn.id)
                 await self._failed(tx, lane, conversation, turn, outcome, end, how)
@@ -228,10 +230,11 @@ class Endings:
         key: str,
         about_at: datetime | None = None,
         replaces: str = "",
+        note: str = "",
     ) -> None:
         """Nothing while a person has the conversation: then it is theirs to speak. Operations are told all the same."""
         if conversation.mode == "human":
             return
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
         where: dict[str, Any] = {"conversation_id": conversation.id, "about_at": about_at}
-        await self._outbox.add(tx, Say(to=to, text=text, replaces=replaces), key=key, **where)
+        await self._outbox.add(tx, Say(to=to, text=text, note=note, replaces=replaces), key=key, **where)

@@ -20,7 +20,9 @@ from gateway.agent_events import (
     Deny as Deny,
     HistoryEntry as HistoryEntry,
     Replied as Replied,
+    Searched as Searched,
     StatusChanged as StatusChanged,
+    ToolUsed as ToolUsed,
     TurnFailed as TurnFailed,
     UserPosted as UserPosted,
 )
@@ -217,6 +219,7 @@ class Say:
     to: ThreadRef
     text: str
     only_for: str = ""  #: the address of the one person who sees it, where others see the thread
+    note: str = ""  #: below it, small, where the channel can: what the agent used. Data like the text
     replaces: str = ""  #: the handle of `LiveReplies` whose message this ends; empty: a message of its own
     ref: str = ""  #: our own id of this message, stable over retries; filled in by the outbox
     queued_at: datetime | None = None  #: no attempt is older; filled in by the outbox

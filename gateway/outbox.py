@@ -59,12 +59,14 @@ class Outbox:
             await self._queue(tx, part, f"{key}#{number}", conversation_id=conversation_id)
 
     def _parts(self, message: Outbound) -> list[Outbound]:
-        """As its channel carries it. The first takes the place of what was already shown of it."""
+        """As its channel carries it. The first takes the place of what was shown, and the note is below the last."""
         channel = self._channels.get(message.to.channel)
         if channel is None or not isinstance(message, Say):
             return [message]
         first, *rest = channel.parts(message.text) or [message.text]
-        return [replace(message, text=first), *(replace(message, text=text, replaces="") for text in rest)]
+        bare = replace(message, note="")
+        parts = [replace(bare, text=first), *(replace(bare, text=text, replaces="") for text in rest)]
+        return [*parts[:-1], replace(parts[-1], note=message.note)]
 
     async def _queue(self, tx: Tx, message: Outbound, key: str, **where: Any) -> None:
         channel = self._channels.get(message.to.channel)

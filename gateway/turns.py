@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from gateway import audit, caps, exchange, joining, tool_schemas, transcript
+from gateway import audit, caps, exchange, joining, overheard, tool_schemas, transcript
 from gateway.attachments import Attachments, Fetching
+from gateway.deeds import Deeds
 from gateway.endings import Endings
 from gateway.errors import Capped, GiveUp, SessionGone
 from gateway.events import (
@@ -39,11 +40,12 @@ CRASHES = 5  # of the process while it worked on one turn; then the event is set
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of a post, when its first word came, and the message that shows its beginning, if one does."""
+    """What came of a post, when its first word came, the message that shows its beginning, if one does, and a note."""
 
     outcome: Outcome
     at: datetime | None
     handle: str
+    note: str
 
 
 class Turns:
@@ -102,7 +104,7 @@ class Turns:
             turn = await self._in_new_session(lane, row, turn, event, files, str(gone))
             heard = await self._post(lane, turn, event.sender, files, first_try=True)
         outcome = await self._with_schemas(lane, heard.outcome)
-        await self._endings.keep(lane, row, turn, outcome, heard_at=heard.at, replaces=heard.handle)
+        await self._endings.keep(lane, row, turn, outcome, heard_at=heard.at, replaces=heard.handle, note=heard.note)
 
     async def _together(self, lane: Lane, row: InboxRow, event: MessageReceived) -> MessageReceived:
         """With what its sender wrote after it, where it was held and the route wants that."""
@@ -183,17 +185,23 @@ class Turns:
         return await self._store.read(lambda db: transcript.before(db, lane.conversation_id, row.id))
 
     async def _post(self, lane: Lane, turn: TurnRow, sender: Identity, files: Attachments, first_try: bool) -> Heard:
-        what, first_word = await self._what(turn, first_try), FirstWord(self._clock)
+        what, first_word, deeds = await self._what(turn, first_try), FirstWord(self._clock), Deeds()
         what = replace(what, files=lambda: files.promised(turn.posted_text))
 
         async with self._live.showing(lane, turn, sender) as showing:
 
             async def posted(line: AgentLine, again: bool) -> Outcome:
-                line, now = first_word.over(line), replace(what, first_try=what.first_try and not again)
+                line = overheard.by(line, first_word.hear, deeds.hear)
+                now = replace(what, first_try=what.first_try and not again)
                 return await exchange.post(line, now, lambda: self._look(lane), self._patience, hear=showing.hear)
 
             outcome = await self._over_lines(turn, posted)
-        return Heard(outcome, first_word.at, showing.handle)
+        return Heard(outcome, first_word.at, showing.handle, self._note(turn, deeds))
+
+    def _note(self, turn: TurnRow, deeds: Deeds) -> str:
+        """What the turn's route lets people see of what the agent used."""
+        shows = any(route.show_work for route in self._policy.routes if route.name == turn.route)
+        return deeds.line() if shows else ""
 
     async def _over_lines(self, turn: TurnRow, talk: Callable[[AgentLine, bool], Awaitable[Outcome]]) -> Outcome:
         return await over_lines(lambda: self._platform.attach(turn.session_id), talk, self._redial, self._stopping)
@@ -226,14 +234,16 @@ class Turns:
         turn = await self._again(lane, row, turn)
         what = await self._what(turn, first_try=False)
         answered = [one for one in waiting if one.state != "cancelled"]  # of those the platform knows nothing
-        said = [(one.request_message_id, self._answer_for(one)) for one in answered]
+        said, deeds = [(one.request_message_id, self._answer_for(one)) for one in answered], Deeds()
 
         async def told(line: AgentLine, _: bool) -> Outcome:
+            line = overheard.by(line, deeds.hear)
             return await exchange.answer(line, said, what, lambda: self._look(lane), self._patience)
 
         async with self._decisions, self._live.showing(lane, turn):
             outcome = await self._with_schemas(lane, await self._over_lines(turn, told))
-        await self._endings.keep(lane, row, turn, outcome, answered, replaces=turn.live_handle or "")
+        how: dict[str, Any] = {"replaces": turn.live_handle or "", "note": self._note(turn, deeds)}
+        await self._endings.keep(lane, row, turn, outcome, answered, **how)
 
     def _answer_for(self, row: ApprovalRow) -> Answer:
         if row.state == "approved":

@@ -3,7 +3,8 @@
 Pure: no network, no clock, no asyncio. What is unknown reads as None; what is malformed raises `Unreadable`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +17,18 @@ from gateway.events import (
     Delta,
     HistoryEntry,
     Replied,
+    Searched,
     StatusChanged,
+    ToolUsed,
     TurnFailed,
     UserPosted,
 )
 
 MAX_TOKENS = 1_000_000_000
 MAX_WORD = 200
+MAX_SOURCES = 50
+MAX_SEARCH_DEPTH = 4
+ADDRESS = ("url", "link", "source")
 INTEGRATION = ("integration_name", "integration", "integration_id", "tool_name", "tool_id")
 NO_NAME = "(a tool without a name)"
 NO_ID = "an approval was asked for without a message id, so nobody can answer it"
@@ -95,7 +101,42 @@ def _status_changed(message: Frame) -> StatusChanged | None:
 
 def _notified(message: Frame) -> AgentEvent | None:
     # A user's own message is not notified by the protocol; from a server that does, it must not end a turn.
-    return None if _is_from_user(message) else _said(message)
+    return None if _is_from_user(message) else _said(message) or _done(message)
+
+
+def _done(message: Frame) -> ToolUsed | Searched | None:
+    """What the agent does meanwhile. A call that was denied was none."""
+    content = message.get("content")
+    if not isinstance(content, dict):
+        return None
+    match content.get("type"):
+        case "tool_call" if str(content.get("status")).lower() != "denied" and (name := _word(content, "tool_name")):
+            return ToolUsed(name=name[:MAX_WORD])
+        case "search_message":
+            return Searched(sources=tuple(dict.fromkeys(_hosts(content)))[:MAX_SOURCES])
+        case _:
+            return None
+
+
+def _hosts(found: Any, depth: int = 0) -> Iterator[str]:
+    """Of the addresses in it, however a platform words what it found."""
+    if depth > MAX_SEARCH_DEPTH:
+        return
+    if isinstance(found, list):
+        for one in found[:MAX_SOURCES]:
+            yield from _hosts(one, depth + 1)
+    elif isinstance(found, dict):
+        for word, value in found.items():
+            if word in ADDRESS and isinstance(value, str):
+                yield from _host(value)
+            elif isinstance(value, list | dict):
+                yield from _hosts(value, depth + 1)
+
+
+def _host(address: str) -> Iterator[str]:
+    found = re.match(r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?=[:/?#]|$)", address)
+    if found:
+        yield found[1].lower()
 
 
 def _said(message: Frame) -> Replied | ApprovalAsked | TurnFailed | None:

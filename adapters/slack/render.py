@@ -3,13 +3,14 @@
 from typing import Any
 
 from adapters.slack import card, markdown, trial
-from adapters.slack.parts import cut, escape, section, seen, time, visible
+from adapters.slack.parts import cut, escape, section, seen, time, visible, words
 from gateway import sentences
 from gateway.events import ApprovalView, AskApproval, AskSeen, Outbound, Remind, Say, ShowOutcome
 from gateway.ports import Decision
 
 MAX_OUTCOME = 2_000
 MAX_WORDS = 7_600  # chat.postMessage takes 40,000, and escaping makes it up to five times as long
+MAX_NOTE = 700
 MAX_FALLBACK = 700  # chat.update takes 4,000, and escaping makes it up to five times as long
 
 
@@ -17,7 +18,7 @@ def message(out: Outbound) -> dict[str, Any]:
     """`text` and `blocks` of a message, for chat.postMessage and chat.update."""
     match out:
         case Say():
-            return _said(out.text)
+            return _said(out.text, out.note)
         case AskApproval(approval=asked):
             return _open(asked)
         case Remind(approval=asked):
@@ -54,9 +55,10 @@ def growing(text: str) -> dict[str, Any]:
     return _said(f"{first} …")
 
 
-def _said(text: str) -> dict[str, Any]:
+def _said(text: str, note: str = "") -> dict[str, Any]:
     """The text beside the blocks is for notifications and for those who have the screen read to them."""
-    blocks = markdown.blocks(text)
+    below = [{"type": "context", "elements": [words(seen(note, MAX_NOTE))]}] if note else []
+    blocks = [*markdown.blocks(text), *below]
     return {"text": escape(cut(text.strip(), MAX_FALLBACK)), **({"blocks": blocks} if blocks else {})}
 
 

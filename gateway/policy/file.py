@@ -29,6 +29,7 @@ class Route(Words):
     turns_per_day: int | None = Field(default=None, ge=1)
     sender_turns_per_day: int | None = Field(default=None, ge=1)
     held: Literal["one_by_one", "batch"] = "one_by_one"
+    show_work: bool = False
 
     @property
     def name(self) -> str:

@@ -6,7 +6,18 @@ from hypothesis import given, strategies as st
 
 from adapters.agent import frames, reading
 from gateway.errors import Unreadable
-from gateway.events import AgentStatus, ApprovalAsked, Confirm, Delta, Replied, StatusChanged, TurnFailed, UserPosted
+from gateway.events import (
+    AgentStatus,
+    ApprovalAsked,
+    Confirm,
+    Delta,
+    Replied,
+    Searched,
+    StatusChanged,
+    ToolUsed,
+    TurnFailed,
+    UserPosted,
+)
 
 USER = {"user_id": "u1"}
 AGENT = {"object_id": "support", "object_type": "agent"}
@@ -42,6 +53,22 @@ def notified(content: Any, **more: Any) -> frames.Frame:
             Replied(message_id="m1", text="Done.", tokens=52),
         ),
         (frames.participant_status("s1", AgentStatus.IDLE), StatusChanged(status=AgentStatus.IDLE)),
+        (
+            notified(frames.tool_call("c1", "t1", "lookup_order", "in_progress", {"order_id": "A-1001"})),
+            ToolUsed(name="lookup_order"),
+        ),
+        (
+            notified(
+                frames.search_message("kites", [{"url": "https://a.example/1"}, {"more": {"link": "http://B.example"}}])
+            ),
+            Searched(sources=("a.example", "b.example")),
+        ),
+        (
+            notified(
+                {"type": "search_message", "results": {"url": "javascript:x", "link": "https://<!x>", "source": 1}}
+            ),
+            Searched(sources=()),
+        ),
     ],
 )
 def test_a_frame_that_matters_becomes_an_event(frame: frames.Frame, expected: object) -> None:
@@ -59,7 +86,7 @@ def test_a_frame_that_matters_becomes_an_event(frame: frames.Frame, expected: ob
         notified({"type": "something_new"}),
         notified("plain"),
         notified(frames.complete("my own words"), sender=USER),
-        notified(frames.tool_call("c1", "t1", "issue_refund", "in_progress", {})),
+        notified(frames.tool_call("c1", "t1", "issue_refund", "denied", {})),
     ],
 )
 def test_what_says_nothing_about_the_turn_is_ignored(frame: frames.Frame) -> None:

@@ -442,3 +442,15 @@ def test_a_test_card_is_one_that_slack_takes_with_one_button_and_no_code() -> No
     check_blocks(message["blocks"])
     assert [(name, one["value"]) for name, one in buttons(message).items()] == [(trial.SEEN, "7")]
     assert "482913" not in "".join(strings(message))
+
+
+def test_what_the_agent_used_stands_below_the_reply_and_nothing_in_it_is_live() -> None:
+    used = "Used <!channel> · Sources: [x](https://evil.example), *bold* \u202e"
+    said = Say(to=ThreadRef("slack", "T0TEAM", "D0ALICE:1.0"), text="On its way", note=used)
+    shown = render.message(replace(said, note=used + "n" * 5_000))
+
+    below = shown["blocks"][-1]
+    assert (below["type"], [one["type"] for one in below["elements"]]) == ("context", ["plain_text"])
+    assert below["elements"][0]["text"].startswith(used.replace("\u202e", "\\u202e"))
+    check_blocks(shown["blocks"])
+    assert render.plain(said) == {"text": "On its way", "blocks": []}
