@@ -16,7 +16,7 @@ MB = 1_000_000
 MAX_FILE = 5 * MB  # bytes
 MOST = 10  # files of a message
 POST_BYTES = 7_500_000  # of a post with its files as base64; the embedded server takes frames of 8 MiB
-WITHIN_S = 60.0  # for one file
+WITHIN_S = 60.0  # for all files of a message, in one try
 PATIENCE = timedelta(minutes=2)  # of failing; then the words go on without the file
 
 TOO_LARGE = f"larger than {MAX_FILE // MB} MB"
@@ -33,6 +33,7 @@ class Attachments:
         self._channel = channel
         self._event = event
         self._patient = patient
+        self._until: float | None = None
         self._got: dict[int, Blob | str] = {}
         self._room = (POST_BYTES - len(json.dumps(event.text, ensure_ascii=False).encode())) * 3 // 4
 
@@ -63,7 +64,7 @@ class Attachments:
         if most <= 0 or media.size > most:
             return too_large
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout_at(self._deadline()):
                 blob = await self._channel.fetch(media, self._event.thread, most=most)
         except FileTooLarge:
             return too_large
@@ -77,6 +78,11 @@ class Attachments:
         self._room -= len(blob.data)
         # The message may not have said its name, such as that of a file of another workspace.
         return Blob(blob.data, blob.mime_type, attachment_name(replace(media, name=media.name or blob.name)))
+
+    def _deadline(self) -> float:
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + WITHIN_S
+        return self._until
 
 
 class Fetching:

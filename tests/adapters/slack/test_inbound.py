@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from adapters.slack import entities, inbound
 from gateway.errors import NotProven
 from gateway.events import Identity, MediaRef, MessageReceived, Proof, ThreadRef
+from tests.helpers import slack
 
 NOW = 1_790_000_000.0
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -347,6 +348,14 @@ def test_what_slack_writes_for_a_person_becomes_plain_words(parts: list[tuple[st
     sent, typed = (" ".join(part[at] for part in parts) for at in (0, 1))
 
     assert entities.plain(sent, "U0BOT") == typed.strip()
+
+
+def test_a_file_of_another_workspace_is_named_by_its_id_alone() -> None:
+    files = [{"id": "F1", "created": 0, "timestamp": 0, "user": "", "file_access": "check_file_info"}]
+    body = slack.message("", ts="1.0", subtype="file_share", files=files)
+
+    assert (found := inbound.read(body)) is not None
+    assert found.media == (MediaRef(where="F1"),)
 
 
 # --- people and forms --------------------------------------------------------------------------------------
