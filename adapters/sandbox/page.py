@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from adapters.sandbox import cast
 from adapters.sandbox.errors import GatewayAway
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_files import Upload
@@ -41,27 +42,33 @@ class Texting(BaseModel):
     body: str
 
 
-class Clicking(BaseModel):
+class InTeam(BaseModel):
+    """What somebody does in one of the workspaces."""
+
+    team: str = cast.TEAM
+
+
+class Clicking(InTeam):
     user: str
     channel: str
     ts: str
     action_id: str
 
 
-class Pressing(BaseModel):
+class Pressing(InTeam):
     user: str
     view_id: str
     action_id: str
     block_id: str = ""
 
 
-class Submitting(BaseModel):
+class Submitting(InTeam):
     user: str
     view_id: str
     values: dict[str, str] = {}
 
 
-class Dismissing(BaseModel):
+class Dismissing(InTeam):
     user: str
     view_id: str
 
@@ -74,7 +81,7 @@ class Uploading(BaseModel):
     mime_type: str = "text/plain"
 
 
-class Writing(BaseModel):
+class Writing(InTeam):
     user: str
     channel: str
     text: str
@@ -82,20 +89,20 @@ class Writing(BaseModel):
     files: list[Uploading] = []
 
 
-class Editing(BaseModel):
+class Editing(InTeam):
     user: str
     channel: str
     ts: str
     text: str
 
 
-class Deleting(BaseModel):
+class Deleting(InTeam):
     user: str
     channel: str
     ts: str
 
 
-class OpeningHome(BaseModel):
+class OpeningHome(InTeam):
     user: str
 
 
@@ -194,36 +201,36 @@ async def _text(sandbox: "Sandbox", asked: Texting) -> httpx.Response:
 
 
 async def _click(sandbox: "Sandbox", asked: Clicking) -> httpx.Response:
-    return await sandbox.click(asked.user, asked.channel, asked.ts, asked.action_id)
+    return await sandbox.in_team(asked.team).click(asked.user, asked.channel, asked.ts, asked.action_id)
 
 
 async def _press(sandbox: "Sandbox", asked: Pressing) -> httpx.Response:
-    return await sandbox.press(asked.user, asked.view_id, asked.action_id, block_id=asked.block_id)
+    return await sandbox.in_team(asked.team).press(asked.user, asked.view_id, asked.action_id, asked.block_id)
 
 
 async def _submit(sandbox: "Sandbox", asked: Submitting) -> httpx.Response:
-    return await sandbox.submit(asked.user, asked.view_id, asked.values)
+    return await sandbox.in_team(asked.team).submit(asked.user, asked.view_id, asked.values)
 
 
 async def _dismiss(sandbox: "Sandbox", asked: Dismissing) -> httpx.Response | None:
-    return await sandbox.dismiss(asked.user, asked.view_id)
+    return await sandbox.in_team(asked.team).dismiss(asked.user, asked.view_id)
 
 
 async def _write(sandbox: "Sandbox", asked: Writing) -> httpx.Response:
     files = [Upload(one.name, one.data, one.mime_type) for one in asked.files]
-    return await sandbox.write(asked.user, asked.channel, asked.text, thread_ts=asked.thread_ts, files=files)
+    return await sandbox.in_team(asked.team).write(asked.user, asked.channel, asked.text, asked.thread_ts, files)
 
 
 async def _edit(sandbox: "Sandbox", asked: Editing) -> httpx.Response:
-    return await sandbox.edit(asked.user, asked.channel, asked.ts, asked.text)
+    return await sandbox.in_team(asked.team).edit(asked.user, asked.channel, asked.ts, asked.text)
 
 
 async def _delete(sandbox: "Sandbox", asked: Deleting) -> httpx.Response:
-    return await sandbox.delete(asked.user, asked.channel, asked.ts)
+    return await sandbox.in_team(asked.team).delete(asked.user, asked.channel, asked.ts)
 
 
 async def _open_home(sandbox: "Sandbox", asked: OpeningHome) -> httpx.Response:
-    return await sandbox.opens_home(asked.user)
+    return await sandbox.in_team(asked.team).opens_home(asked.user)
 
 
 async def _fault(sandbox: "Sandbox", asked: Faulting) -> None:

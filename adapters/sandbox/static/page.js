@@ -5,8 +5,9 @@ import { el } from "./dom.js";
 import { owner, setUpPhone, showPhone } from "./phone.js";
 import { setUpWorkspace, showWorkspace } from "./workspace.js";
 
+const [FIRST, SECOND] = ["T0SANDBOX", "T0SECOND"];
 let state = null;
-const chosen = { pane: "phone", phone: "+15550001111", user: "U0ANA", channel: "ops", ...remembered() };
+const chosen = { pane: "phone", phone: "+15550001111", team: FIRST, user: "U0ANA", channel: "ops", ...remembered() };
 
 function remembered() {
   try {
@@ -20,7 +21,7 @@ function choose(what, value) {
   chosen[what] = value;
   sessionStorage.setItem("sandbox", JSON.stringify(chosen));
   show();
-  if (chosen.channel === "home" && ["channel", "user"].includes(what)) act("home", { user: chosen.user }).catch(trouble);
+  if (chosen.channel === "home" && ["channel", "user", "team"].includes(what)) act("home", { team: chosen.team, user: chosen.user }).catch(trouble);
 }
 
 function show() {
@@ -28,7 +29,8 @@ function show() {
   if (!state) return;
   markNews();
   showPhone(state, chosen.phone);
-  showWorkspace(state, chosen.user, { dm: `D0${chosen.user}`, home: "home" }[chosen.channel] ?? "C0OPS");
+  const inSecond = chosen.team === SECOND && state.installed[SECOND];
+  showWorkspace(inSecond ? { ...state, ...state.second } : state, inSecond ? SECOND : FIRST, chosen.user, { dm: `D0${chosen.user}`, home: "home" }[chosen.channel] ?? "C0OPS");
 }
 
 // On a narrow screen one pane is out of sight: its switch says when something came in.
@@ -78,6 +80,8 @@ function onState(fresh) {
   setStatus(state.problem ? "away" : "ok", state.problem ? "Gateway unreachable" : "Connected");
   fault.value = state.faults[0]?.error ?? "";
   segments("who-phone", "phone", "phone", Object.keys(state.phones).map((number) => [number, owner(state, number)]));
+  segments("which-team", "team", "team", [[FIRST, "Sandbox"], [SECOND, "Second"]]);
+  document.getElementById("which-team").hidden = !state.installed[SECOND];
   const staff = Object.entries(state.people).filter(([, person]) => person.note);
   segments("who-slack", "user", "user", staff.map(([id, person]) => [id, person.name, person.note]));
   show();

@@ -11,7 +11,7 @@ const log = document.getElementById("posts");
 const form = document.getElementById("post-form");
 const replying = document.getElementById("replying");
 let thread = null;
-let place = { user: "", channel: "" };
+let place = { team: "", user: "", channel: "" };
 let trouble = () => {};
 
 export function setUpWorkspace(onTrouble) {
@@ -34,9 +34,9 @@ function replyTo(ts) {
   if (ts !== null) form.elements.text.focus();
 }
 
-export function showWorkspace(state, user, channel) {
-  if (place.channel !== channel) replyTo(null);
-  place = { user, channel };
+export function showWorkspace(state, team, user, channel) {
+  if (place.channel !== channel || place.team !== team) replyTo(null);
+  place = { team, user, channel };
   const names = { C0OPS: "ops" };
   for (const [id, person] of Object.entries(state.people)) names[id] = person.name;
   form.elements.text.placeholder = channel.startsWith("D") ? "Message Gatehouse" : "Message #ops, or @gatehouse";
@@ -44,26 +44,26 @@ export function showWorkspace(state, user, channel) {
   keep(log, channel === "home" ? tab(state.homes[user], user, names) : messages(state, user, channel, names));
   showModal((state.modals[user] ?? []).at(-1), {
     names,
-    submit: (view, values) => act("submit", { user, view_id: view.id, values }).catch(trouble),
-    dismiss: (view) => act("dismiss", { user, view_id: view.id }).catch(trouble),
-    press: (view, button, node) => press(button, node, "press", { user, view_id: view.id, block_id: button.block_id }),
+    submit: (view, values) => act("submit", { team, user, view_id: view.id, values }).catch(trouble),
+    dismiss: (view) => act("dismiss", { team, user, view_id: view.id }).catch(trouble),
+    press: (view, button, node) => press(button, node, "press", { team, user, view_id: view.id, block_id: button.block_id }),
   });
 }
 
 function messages(state, user, channel, names) {
   const posts = inThreads(visible(state, user, channel));
   return posts.length
-    ? posts.map((post) => ({ key: post.ts, stamp: `${user} ${JSON.stringify(post)}`, build: () => message(post, state, names) }))
+    ? posts.map((post) => ({ key: post.ts, stamp: `${place.team} ${user} ${JSON.stringify(post)}`, build: () => message(post, state, names) }))
     : [{ key: "empty", stamp: channel, build: () => nothing(channel) }];
 }
 
 function tab(view, user, names) {
-  return [{ key: "home", stamp: `${user} ${JSON.stringify(view)}`, build: () => home(view, user, names) }];
+  return [{ key: "home", stamp: `${place.team} ${user} ${JSON.stringify(view)}`, build: () => home(view, user, names) }];
 }
 
 function home(view, user, names) {
   if (!view) return el("div", { class: "empty" }, el("h3", {}, "Nothing here yet"));
-  const where = { user, view_id: view.id };
+  const where = { team: place.team, user, view_id: view.id };
   const context = { names, press: (button, node) => press(button, node, "press", { ...where, block_id: button.block_id }) };
   return el("article", { class: "home" }, el("div", { class: "blocks" }, blocks(view.blocks, context)));
 }

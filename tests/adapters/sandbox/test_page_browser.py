@@ -184,6 +184,26 @@ async def test_what_the_app_is_doing_stands_in_its_thread(world, page):
     await expect(ops.get_by_role("status")).to_have_count(0)
 
 
+async def test_where_a_second_workspace_has_the_app_it_can_be_chosen(world, page):
+    async def installed(route):
+        answer = await route.fetch()
+        state = await answer.json()
+        await route.fulfill(response=answer, json=state | {"installed": dict.fromkeys(cast.TEAMS, True)})
+
+    await page.route("**/sandbox/api/state*", installed)
+    await world.slack.chat_postMessage(channel=cast.OPS, text="here alone")
+    await page.get_by_role("radio", name="Second").check(force=True)
+    ops = page.get_by_role("log", name="Messages")
+    await expect(ops).not_to_contain_text("here alone")
+    await page.get_by_label("Message", exact=True).fill("there alone")
+    await page.keyboard.press("Enter")
+
+    await expect(ops).to_contain_text("there alone")
+    assert [post["text"] for post in world.sandbox.state()["second"]["channels"][cast.OPS]] == ["there alone"]
+    (got,) = await world.gateway.wait_for(1, "/slack/events")
+    assert got.payload["team_id"] == cast.SECOND
+
+
 async def test_a_narrow_screen_shows_one_pane_and_says_where_news_is(world, page, card):
     await page.set_viewport_size({"width": 360, "height": 640})
     ops = page.get_by_role("log", name="Messages")
