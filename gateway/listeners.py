@@ -65,29 +65,29 @@ class Listeners:
     async def _while_held(self, listener: Listener, until: datetime) -> None:
         listening = asyncio.create_task(self._listen(listener), name=f"listen to {listener.name}")
         try:
-            while self._clock() < until:
+            while self._clock() < until and not listening.done():
                 await self._sleep(BEAT_S)
                 until = await self._held(listener, until) or self._clock()
-            log.warning("%s: another process listens now, or the database is away", listener.name)
+            log.warning("%s: this process listens no more: the lease is another's, or nobody can say", listener.name)
         finally:
             await end([listening])
             with contextlib.suppress(*DATABASE_AWAY):  # then it runs out by itself
-                await asyncio.shield(self._store.write(lambda tx: leases.drop(tx, *self._lease(listener))))
+                await asyncio.shield(self._let_go(listener))
 
     async def _held(self, listener: Listener, until: datetime | None = None) -> datetime | None:
         """Up to when it is ours now. None: it is another's. `until` is what we know: it holds while nobody can tell."""
         now = self._clock()
         try:
             async with asyncio.timeout(RENEWAL_S):
-                name, holder, _ = self._lease(listener)
-                taken = await self._store.write(lambda tx: leases.take(tx, name, holder, now, now + LEASE))
+                name = _lease(listener)
+                taken = await self._store.write(lambda tx: leases.take(tx, name, self._holder, now, now + LEASE))
         except (*DATABASE_AWAY, TimeoutError) as error:
             log.warning("%s: the lease was not renewed (%s)", listener.name, type(error).__name__)
             return until
         return now + LEASE if taken is not None else None
 
-    def _lease(self, listener: Listener) -> tuple[str, str, datetime]:
-        return f"listen:{listener.name}", self._holder, self._clock()
+    async def _let_go(self, listener: Listener) -> None:
+        await self._store.write(lambda tx: leases.drop(tx, _lease(listener), self._holder, self._clock()))
 
     # --- the listening itself ------------------------------------------------------------------------------
 
@@ -101,7 +101,8 @@ class Listeners:
             faults = 0 if lasted else faults
             if error is not None:
                 log.warning("%s: listening stopped: %s", listener.name, _said(error))
-                if isinstance(error, KeyRefused) or not isinstance(error, TryLater) or faults + 1 >= ALARMING:
+                away = isinstance(error, TryLater) and not isinstance(error, KeyRefused)
+                if not away or faults + 1 >= ALARMING:
                     await self._alert(listener, error)
             asked_for = timedelta(seconds=getattr(error, "retry_after", None) or 0)
             await self._sleep(max(min(pause(faults), LONGEST), asked_for).total_seconds())
@@ -123,8 +124,13 @@ class Listeners:
         said = f"nothing comes in on {listener.name}: {_said(error)}; it is tried again"
         try:
             await self._store.write(lambda tx: self._outbox.alert(tx, f"listening:{listener.name}", said))
-        except DATABASE_AWAY:
-            log.warning("%s: operations could not be told: the database does not answer", listener.name)
+        except Exception:
+            # Whatever keeps operations from hearing of it must not keep the channel from hearing.
+            log.exception("%s: operations could not be told", listener.name)
+
+
+def _lease(listener: Listener) -> str:
+    return f"listen:{listener.name}"
 
 
 def _said(error: Exception) -> str:
