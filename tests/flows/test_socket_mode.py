@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.sandbox import cast
@@ -59,6 +60,24 @@ async def test_lines_that_slack_takes_back_or_loses_are_opened_again(town: Socke
     await town.max.writes(DM, "Where is order A-1001?")
 
     await town.until(lambda: replies(town.sandbox), "the reply")
+
+
+async def test_a_wrong_app_token_stops_nothing_else_and_operations_are_told(
+    database_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    town = SocketTown(database_url, tmp_path, clock)
+    town.app_token = "xapp-wrong"
+    await town.open()
+    try:
+        await town.until(lambda: town.sandbox.socket.refusals >= 2, "a second try")
+        (alert,) = await town.until(town.alerts, "an alert, by the bot's token")
+        async with httpx.AsyncClient() as client:
+            ready = await client.get(town.live.url + "/readyz")
+    finally:
+        await town.close()
+
+    assert "Slack said invalid_auth: check SLACK__APP_TOKEN" in alert
+    assert ready.status_code == 200
 
 
 @pytest.mark.long
