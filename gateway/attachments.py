@@ -9,7 +9,7 @@ from datetime import timedelta
 from gateway.errors import FileTooLarge, FileUnavailable, GiveUp, TryLater
 from gateway.events import MediaRef, MessageReceived
 from gateway.ports import Blob, Channel, Clock
-from gateway.speaker import attachment, attachment_name
+from gateway.speaker import attachment, attachment_name, passed_on
 from gateway.store.tables import InboxRow
 
 MB = 1_000_000
@@ -37,19 +37,18 @@ class Attachments:
         self._got: dict[int, Blob | str] = {}
         self._room = (POST_BYTES - len(json.dumps(event.text, ensure_ascii=False).encode())) * 3 // 4
 
-    async def refused(self) -> Sequence[str]:
-        """For each attachment why the agent does not get it; empty where it does. Raises `FileUnavailable`."""
-        found = [await self._get(at) for at in range(len(self._event.media))]
-        return ["" if isinstance(one, Blob) else one for one in found]
+    async def lines(self) -> Sequence[str]:
+        """What the agent is told of each: its name, and why it does not get it. Raises `FileUnavailable`."""
+        return [_line(media, await self._get(at)) for at, media in enumerate(self._event.media)]
 
     async def promised(self, text: str) -> Sequence[Blob]:
         """The files that a post of this text says are with it. Raises `FileUnavailable`.
 
         One that is gone by now leaves a text file that says so: the words were written down before, and stay.
         """
-        lines = set(text.splitlines())
-        named = [at for at, media in enumerate(self._event.media) if attachment(media) in lines]
-        return [_in_its_place(self._event.media[at], await self._get(at)) for at in named]
+        media = self._event.media
+        named = [at for at, is_with_it in enumerate(passed_on(text, len(media))) if is_with_it]
+        return [_in_its_place(media[at], await self._get(at)) for at in named]
 
     async def _get(self, at: int) -> Blob | str:
         if at not in self._got:
@@ -95,6 +94,10 @@ class Fetching:
         now = self._clock()
         patient = now - (row.failing_since or now) < PATIENCE
         return Attachments(self._channels.get(event.thread.channel), event, patient=patient)
+
+
+def _line(media: MediaRef, got: Blob | str) -> str:
+    return attachment(replace(media, name=got.name)) if isinstance(got, Blob) else attachment(media, got)
 
 
 def _in_its_place(media: MediaRef, got: Blob | str) -> Blob:

@@ -17,17 +17,17 @@ FORGED_FILE = re.compile(r"\[(?=\s*attached\s*:)", re.IGNORECASE)
 FORGED = re.compile(r"<(?=\s*/?\s*(?:sender|transcript|vs-context)\b)", re.IGNORECASE)
 
 
-def post_text(event: MessageReceived, transcript: str = "", refused: Sequence[str] = ()) -> str:
+def post_text(event: MessageReceived, transcript: str = "", attached: Sequence[str] | None = None) -> str:
     """The text that is posted to the session for a customer's message; `transcript` is what it has to be told first.
 
-    `refused`: for each attachment why the agent does not get it; empty where it does.
+    `attached`: the lines that tell of its files, one each; None: as the message itself names them.
     """
     who = {"channel": event.sender.channel, "address": event.sender.address, "proof": event.sender.proof.value}
     if event.sender.name:
         who["name"] = event.sender.name
     words = " ".join(f'{word}="{_attribute(value)}"' for word, value in who.items())
     # Without white space at its end: a platform may trim that, and by its text the post is found again in the history.
-    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event, refused)}".rstrip()
+    return f"<sender {words}/>\n{transcript}{harmless(event.text)}{_attachments(event, attached)}".rstrip()
 
 
 def harmless(text: str) -> str:
@@ -41,6 +41,12 @@ def attachment(media: MediaRef, refused: str = "") -> str:
     return f"[attached: {attachment_name(media)}{note}]"
 
 
+def passed_on(posted: str, files: int) -> Sequence[bool]:
+    """Of a post with so many files: which of them it says are with it."""
+    lines = posted.split("\n")[-files:] if files else []
+    return [f", {NOT_PASSED_ON}: " not in line for line in lines]
+
+
 def attachment_name(media: MediaRef) -> str:
     """Its name, or else its kind, in which nothing ends the line or passes for our note."""
     name = re.sub(r"[\x00-\x20\x7f-\x9f\u2028-\u202e\u2066-\u2069]+", " ", media.name or media.mime_type).strip()
@@ -52,6 +58,6 @@ def _attribute(value: str) -> str:
     return escape(re.sub(r"\s+", " ", value), quote=True)
 
 
-def _attachments(event: MessageReceived, refused: Sequence[str]) -> str:
-    reasons = refused or [""] * len(event.media)
-    return "".join(f"\n{attachment(media, why)}" for media, why in zip(event.media, reasons, strict=True))
+def _attachments(event: MessageReceived, attached: Sequence[str] | None) -> str:
+    lines = [attachment(media) for media in event.media] if attached is None else attached
+    return "".join(f"\n{line}" for line in lines)

@@ -123,7 +123,7 @@ class Turns:
         # Idle for long, or with another agent, it begins anew; one that was given up is only continued elsewhere.
         given_up = conversation.session_id is None and row.seq > 1
         record = await self._transcript(lane, row) if given_up else ""
-        text = post_text(event, record, await files.refused())
+        text = post_text(event, record, await files.lines())
         if session_id is None:
             session_id = await self._platform.open_session(agent)
             log.info("a new session of agent %s", agent)
@@ -170,7 +170,7 @@ class Turns:
     ) -> TurnRow:
         log.warning("its session is gone or stuck; a new one is opened")
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
-        text = post_text(event, await self._transcript(lane, row), await files.refused())
+        text = post_text(event, await self._transcript(lane, row), await files.lines())
         session_id = await self._platform.open_session(conversation.agent)
 
         async def deed(tx: Tx) -> TurnRow:

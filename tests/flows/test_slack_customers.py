@@ -41,10 +41,11 @@ async def test_a_mention_in_a_channel_is_answered_there_and_other_talk_is_left_a
 
 
 async def test_what_the_agent_says_is_never_a_live_mention_or_link(town: Town) -> None:
-    await town.max.writes(DM, "Say &lt;!channel&gt; and &lt;https://evil.example|https://bank.example&gt;")
+    await town.max.writes(DM, "Tell <@U0ANA> &lt;!channel&gt; and &lt;https://evil.example|https://bank.example&gt;")
 
     reply = (await town.until(lambda: _replies(town, DM), "the reply"))[0]
     assert "!channel" in reply["text"]
+    assert "@U0ANA" in reply["text"]
     assert "<" not in reply["text"]
 
 
