@@ -61,3 +61,13 @@ def test_the_same_id_in_two_workspaces_is_two_people(team: str, whose: str | Non
 
     assert policy.person(who) == whose
     assert policy.named(("ana",), who) == (whose if whose == "ana" else None)
+
+
+def test_two_who_share_an_id_count_as_two() -> None:
+    both = 'approvers = ["ana", "slack:T0OTHER/U0ANA"]\nrequired = 2\n'
+    ana = '[people.ana]\nslack = "T0ACME/U0ANA"\n[approvals.default]\nask = ["slack:T0ACME/C0OPS"]\n'
+
+    assert policies.read(ana + both).people
+
+    with pytest.raises(ConfigError, match="needs 2 people and names 1"):
+        policies.read(ana + both.replace("T0OTHER/", "T0ACME/"))

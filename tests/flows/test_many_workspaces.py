@@ -98,6 +98,27 @@ async def test_the_same_id_in_another_workspace_decides_nothing(town: Town, brow
     assert [row["decided_by"] for row in await rows(town.store, "approvals")] == ["ana"]
 
 
+async def test_a_request_that_its_requester_confirms_is_no_business_of_the_same_id_elsewhere(
+    database_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    policy = POLICY.replace('ask = ["slack:T0SANDBOX/C0OPS"]', 'ask = ["requester"]')
+    town = Town(database_url, tmp_path, clock, policy.replace('["ana"]', '["requester"]'), by_oauth=True)
+    await town.open()
+    async with Browser(town.live.url) as browser:
+        await browser.installs(SECOND)
+        await browser.installs(FIRST)
+    await writes(town, SECOND, "Please refund order A-1001, $40.")
+    card = (await town.until(lambda: [one for one in said_in(town, SECOND) if _asks(one)], "the card"))[0]
+
+    await _sent(town, slack.click(cast.MAX, FIRST, DM, card, "approval_approve"))
+    before = [row["state"] for row in await rows(town.store, "approvals")]
+    await town.sandbox.in_team(SECOND).click(cast.MAX, DM, card["ts"], "approval_approve")
+
+    assert before == ["pending"]
+    assert [row["state"] for row in await rows(town.store, "approvals")] == ["approved"]
+    await town.close()
+
+
 async def test_who_uninstalls_in_the_middle_is_answered_once_the_app_is_back(town: Town, browser: Browser) -> None:
     await browser.installs(FIRST)
     await browser.installs(SECOND)
@@ -175,6 +196,10 @@ async def replies(town: Town, team: str, count: int = 1) -> list[dict[str, Any]]
         return found if len(found) >= count and not found[-1]["text"].endswith("…") else []
 
     return await town.until(there, f"reply {count} in {team}")  # type: ignore[no-any-return]
+
+
+def _asks(post: dict[str, Any]) -> bool:
+    return any(block["type"] == "actions" for block in post.get("blocks") or [])
 
 
 async def _sent(town: Town, payload: dict[str, Any]) -> None:
