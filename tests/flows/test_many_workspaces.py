@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters.agent.client import AgentClient, AgentSettings
 from adapters.sandbox import cast
-from gateway import dead
+from config import boxed, wiring
+from config.serving import bind, serving
+from gateway import dead, policy as policies
 from tests.helpers import slack
 from tests.helpers.cli import says
 from tests.helpers.clock import Clock
+from tests.helpers.databases import Copies
 from tests.helpers.installing import Browser
 from tests.helpers.rows import rows
 from tests.helpers.town import Town
@@ -96,6 +101,27 @@ async def test_the_same_id_in_another_workspace_decides_nothing(town: Town, brow
     assert any("40" in reply["text"] for reply in await replies(town, SECOND, 2))
     assert not cards(town, SECOND)
     assert [row["decided_by"] for row in await rows(town.store, "approvals")] == ["ana"]
+
+
+async def test_two_processes_know_the_same_of_every_workspace(copies: Copies, tmp_path: Path, clock: Clock) -> None:
+    with copies.lent() as url:
+        town = Town(url, tmp_path, clock, POLICY, by_oauth=True)
+        await town.open()
+        async with another_door(town) as other, Browser(town.live.url) as browser:
+            back = await browser.decides(await browser.begins(), SECOND)
+            cookie = browser.cookie
+            assert (await browser.opens(back.replace(town.live.url, other))).status_code == 200
+            browser.cookie = cookie
+            assert (await browser.opens(back)).status_code == 400
+
+            await writes(town, SECOND, "Where is order A-1001?")
+            await replies(town, SECOND)
+            await town.sandbox.uninstall(SECOND)
+            late = slack.message("Hello?", ts="1.0001") | {"team_id": SECOND, "authorizations": []}
+            await _sent(town, late, to=other)
+
+            assert [row["kind"] for row in await rows(town.store, "inbox")] == ["message"]
+        await town.close()
 
 
 async def test_a_request_that_its_requester_confirms_is_no_business_of_the_same_id_elsewhere(
@@ -202,8 +228,27 @@ def _asks(post: dict[str, Any]) -> bool:
     return any(block["type"] == "actions" for block in post.get("blocks") or [])
 
 
-async def _sent(town: Town, payload: dict[str, Any]) -> None:
+@asynccontextmanager
+async def another_door(town: Town) -> AsyncIterator[str]:
+    """A web process beside the town's own; its address."""
+    of_slack = {"slack": boxed.slack(town.sandbox.settings)}
+    nowhere = AgentClient(AgentSettings(url="http://127.0.0.1:1/v1"))
+    built = wiring.build(
+        town.settings.model_copy(update=of_slack),
+        policies.read(POLICY),
+        nowhere,
+        public_url=town.live.url,
+        clock=town.clock,
+        runs_engine=False,
+    )
+    async with aclosing(nowhere), built as parts:
+        listening = bind("127.0.0.1", 0)
+        async with serving(parts.app, listening):
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def _sent(town: Town, payload: dict[str, Any], to: str = "") -> None:
     secret, now = town.sandbox.settings.slack_signing_secret, town.clock().timestamp()
     async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(town.live.url + "/slack/events", **slack.signed(secret, payload, at=now))
+        answer = await client.post((to or town.live.url) + "/slack/events", **slack.signed(secret, payload, at=now))
     assert answer.status_code == 200
