@@ -17,6 +17,12 @@ MAX_NAME = 80  # a longer one would push the address and its proof out of sight
 MAX_NAMES = 500  # of each line that names people
 MAX_VOTES = 300
 MAX_DIFFERENCE = 500
+ENDED = {
+    ApprovalState.APPROVED: "approved",
+    ApprovalState.DENIED: "denied",
+    ApprovalState.EXPIRED: "not decided",
+    ApprovalState.CANCELLED: "withdrawn",
+}
 PROOFS = {
     Proof.CARRIER: "as the carrier says",
     Proof.PLATFORM: "signed in there",
@@ -42,10 +48,14 @@ def question(asked: ApprovalView) -> str:
     return f"Approve {asked.tool}?"
 
 
+def ended(asked: ApprovalView) -> str:
+    return f"{asked.tool}: {ENDED[asked.state]}"
+
+
 def request(asked: ApprovalView) -> list[Block]:
     """All but its end: the buttons, or what became of it."""
     return [
-        {"type": "header", "text": words(seen(question(asked), MAX_HEADER))},
+        {"type": "header", "text": words(seen(question(asked) if is_open(asked) else ended(asked), MAX_HEADER))},
         *origin(asked),
         preformatted(_cut_arguments(asked)),
         *_changes(asked),
@@ -100,8 +110,8 @@ def _votes(asked: ApprovalView) -> list[Block]:
 
 
 def _terms(asked: ApprovalView) -> str:
-    needs = f"Needs {asked.required} of: {seen(', '.join(asked.approvers), MAX_NAMES)}."
-    told = [f"{needs} Expires {time(asked.expires_at)}."]
+    approvers = f"{asked.required} of: {seen(', '.join(asked.approvers), MAX_NAMES)}."
+    told = [f"Needs {approvers} Expires {time(asked.expires_at)}." if is_open(asked) else f"Needed {approvers}"]
     if asked.reminded_at:
         told.append(f"Reminded {time(asked.reminded_at)}.")
     if asked.escalated_at:

@@ -42,7 +42,7 @@ def listed(waiting: Sequence[ApprovalView]) -> Block:
 
 def _count(many: int) -> str:
     if not many:
-        return "Nothing waits for you. A request that needs you shows here as soon as it is asked."
+        return "Nothing waits for you. What needs your decision stands here whenever you open this tab."
     return "One request waits for you." if many == 1 else f"{many} requests wait for you, the first to expire first."
 
 

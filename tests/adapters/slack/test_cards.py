@@ -159,4 +159,7 @@ def test_a_form_says_what_came_of_its_button() -> None:
 
 def test_a_settled_request_has_no_buttons() -> None:
     for state in set(ApprovalState) - {ApprovalState.PENDING}:
-        assert not buttons(outcome_card(replace(VIEW, state=state)))
+        message = outcome_card(replace(VIEW, state=state))
+        assert not buttons(message)
+        assert "Approve issue_refund?" not in reads(message)
+        assert "Expires" not in reads(message)
