@@ -208,7 +208,7 @@ class Delivery:
             return await self._try(tried)
 
     async def _try(self, tried: Try) -> Result:
-        row, sending = tried.row, not tried.looks
+        row, sending, message = tried.row, not tried.looks, None
         channel = self._channels.get(row.channel)
         if channel is None:
             return Result("failed", error=f"the channel {row.channel} is not configured")
@@ -225,7 +225,9 @@ class Delivery:
             alarm = str(error) if isinstance(error, KeyRefused) else ""
             return self._later(row, status, str(error), asked_for=error.retry_after, alarm=alarm)
         except WillNeverArrive as error:
-            return Result("failed", error=str(error))
+            # A private word to somebody who has left is nothing that a person could send again.
+            whispered = isinstance(message, Say) and message.only_for
+            return Result("dropped" if whispered else "failed", error=str(error))
         except (Uncertain, TimeoutError) as error:
             return self._later(row, "unknown", str(error) or "no answer in time", doubt=sending)
         except Exception as error:

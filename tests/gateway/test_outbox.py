@@ -94,6 +94,19 @@ async def test_a_message_that_will_never_arrive_unblocks_its_lane_and_is_told_on
     assert len([text for text in carrier.arrived if "was not sent" in text]) == 1
 
 
+async def test_a_private_word_to_somebody_who_has_left_is_dropped_without_an_alert(
+    store: Store, outbox: Office, carrier: Carrier
+) -> None:
+    carrier.script.append(WillNeverArrive("user_not_in_channel"))
+    await store.write(lambda tx: outbox.add(tx, Say(to=ALICE, text="Only you", only_for="U0BEN"), key="note:1"))
+
+    await outbox.deliver("sms:+2")
+    await outbox.deliver("sms:+9")
+
+    assert await states(store) == ["dropped"]
+    assert carrier.arrived == []
+
+
 async def test_an_uncertain_message_that_arrived_is_not_sent_again(
     store: Store, outbox: Office, carrier: Carrier, clock: Clock
 ) -> None:
