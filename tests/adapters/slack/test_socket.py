@@ -23,7 +23,7 @@ from gateway.events import Verdict
 from gateway.ports import Decision
 from tests.adapters.doors import RecordingDoor, nobody_listens
 from tests.adapters.slack.conftest import NOW, FakeSlack
-from tests.adapters.slack.test_endpoint import ANA, MESSAGE, PAYLOADS, click, submitted
+from tests.adapters.slack.test_endpoint import ANA, MENTIONS, MESSAGE, PAYLOADS, click, submitted
 
 TOKEN = "xapp-s3cret"
 
@@ -160,6 +160,7 @@ async def test_every_recorded_payload_is_acknowledged(far: SocketMode, door: Rec
                 await far.deliver(kinds.get(item["transport"], "events_api"), body)
 
     assert len(far.deliveries) == len(items), "each was acknowledged at its first delivery"
+    assert len(door.inbox.kept) == len(MENTIONS)
     assert door.approvals.decided == []
 
 
