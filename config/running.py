@@ -61,13 +61,22 @@ class Live:
     tasks: "tuple[asyncio.Task[None], ...]"  # the door and the engine; neither ends by itself but by a fault
 
 
-async def run(settings: Settings) -> None:
-    """Everything in one process, until SIGTERM or SIGINT. With no channel configured, the sandbox is the world."""
+async def run(settings: Settings, *, many: bool = False) -> None:
+    """Everything in one process, until SIGTERM or SIGINT. With no channel configured, the sandbox is the world.
+
+    `many`: its two workspaces are yet to install the app.
+    """
     policy = read_policy(settings)
+    if many and settings.has_channel:
+        raise ConfigError("--many is about the sandbox, and a channel is configured: leave it out")
+    if many:
+        teams.check(policy, str(settings.gateway_config))
     stop = stopped_by_signal()
-    async with live(settings, policy) as gateway:
+    async with live(settings, policy, by_oauth=many) as gateway:
         if gateway.sandbox is not None:
             log.info("no channel is configured, so here is a sandbox: open %s/sandbox", gateway.url)
+            if many:
+                log.info("install the app in its workspaces: open %s/slack/install", gateway.url)
         else:
             log.info("ready at %s", gateway.url)
         await first_of(stop, *gateway.tasks)

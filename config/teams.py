@@ -13,8 +13,8 @@ def check(policy: Policy, name: str) -> None:
         if "/" not in address:
             better = written.removesuffix(address) + f"T0TEAM/{address}"
             raise ConfigError(
-                f'{name}: {word}: "{written}" may be of any workspace, for Slack is set up for many '
-                f'(SLACK__CLIENT_ID): write it with its own, as "{better}"'
+                f'{name}: {word}: "{written}" may be of any workspace, and there are many: '
+                f'write it with its own, as "{better}"'
             )
 
 

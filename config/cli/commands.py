@@ -24,13 +24,15 @@ app = typer.Typer(
 
 
 @app.command(epilog="Example: gateway run   |   PORT=9000 gateway run")
-def run() -> None:
+def run(
+    many: Annotated[bool, typer.Option("--many", help="In the sandbox: two workspaces, to be installed.")] = False,
+) -> None:
     """Run everything in one process. With no channel configured it brings a sandbox and prints its address."""
 
     def work(settings: "Settings") -> Coroutine[Any, Any, None]:
         from config import running
 
-        return running.run(settings)
+        return running.run(settings, many=many)
 
     _start(work)
 

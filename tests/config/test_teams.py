@@ -1,11 +1,21 @@
 """With many workspaces every Slack address says of which it is, and no two people are one."""
 
+from pathlib import Path
+
 import pytest
 
 from config import teams
 from gateway import policy as policies
 from gateway.errors import ConfigError
 from gateway.events import Identity
+from tests.helpers.cli import ROOT, asks
+
+SLACK = {
+    "SLACK__SIGNING_SECRET": "s3cret",
+    "SLACK__BOT_TOKEN": "xoxb-s3cret",
+    "PUBLIC_URL": "https://gateway.example",
+    "SECRET_KEY": "s3cret-and-long-enough-for-anybody",
+}
 
 WHOLE = """
 [people.ana]
@@ -71,3 +81,23 @@ def test_two_who_share_an_id_count_as_two() -> None:
 
     with pytest.raises(ConfigError, match="needs 2 people and names 1"):
         policies.read(ana + both.replace("T0OTHER/", "T0ACME/"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "more", "said"),
+    [
+        (WHOLE.replace("T0ACME/C0HEAD", "C0HEAD"), {}, 'write it with its own, as "slack:T0TEAM/C0HEAD"'),
+        (WHOLE, SLACK, "--many is about the sandbox, and a channel is configured"),
+    ],
+)
+def test_the_sandbox_of_two_workspaces_is_as_strict(
+    policy: str, more: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "my.toml").write_text(policy)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/agents").symlink_to(ROOT / "config/agents")
+
+    done = asks(tmp_path, "run", "--many", GATEWAY_CONFIG="my.toml", **more)
+
+    assert done.returncode == 1
+    assert said in done.stderr
