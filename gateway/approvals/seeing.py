@@ -91,8 +91,10 @@ class Seeing:
             return None if name is None else Voter(name)
         if name is not None and terms.self_approval:
             return Voter(name)
-        # The same id in another account may be somebody else: a reason to refuse them, never to let them.
-        if REQUESTER in approvers and requester.account == ballot.who.account:
+        # The same id in another account may be somebody else: a reason to refuse them, never to let them. Whose code it
+        # is, is known without an account.
+        elsewhere = requester.account and ballot.who.account and requester.account != ballot.who.account
+        if REQUESTER in approvers and not elsewhere:
             return Voter(self._policy.person(ballot.who) or REQUESTER, counts=terms.required == 1)
         return None
 
