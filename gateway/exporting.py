@@ -159,6 +159,7 @@ def _went(row: OutboxRow, thread_key: str = "") -> Told:
         "direction": "out",
         "to": COLLEAGUES if to and thread_key and to != thread_key else to,
         "text": message.text if message else _lost(row.payload),
+        **({"note": message.note} if message and message.note else {}),
         "sent": row.sent_at,
         "status": row.status,
         "carrier_id": row.provider_id or "",

@@ -1,10 +1,10 @@
-"""The events that came over one line, waiting for whoever listens. When it is full, deltas go: they are decoration."""
+"""The events that came over one line, waiting for whoever listens. When it is full, what is only for display goes."""
 
 import asyncio
 from collections import deque
 
 from gateway.errors import GatewayError, LineLost
-from gateway.events import AgentEvent, Delta
+from gateway.events import AgentEvent, Delta, Searched, ToolUsed
 
 MAX_WAITING = 1024
 MAX_DELTA_CHARS = 4_000_000  # a frame may hold megabytes: the count alone bounds nothing
@@ -27,6 +27,8 @@ class Inflow:
         if self._reason is not None:
             return
         if isinstance(event, Delta) and not self._has_room(event):
+            return
+        if isinstance(event, ToolUsed | Searched) and len(self._waiting) >= self._max_waiting:
             return
         if len(self._waiting) >= self._max_waiting * TOO_FAR_BEHIND:
             self.close(LineLost("more came over the line than was read from it"))

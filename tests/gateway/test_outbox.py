@@ -1,6 +1,7 @@
 """What goes out: in order within a lane, retried, looked up when uncertain, and never in the way of other lanes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -54,6 +55,22 @@ async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
 
     assert carrier.arrived == ["one", "two", "three"]
     assert await states(store) == ["sent"] * 3
+
+
+async def test_the_note_of_a_long_reply_stands_below_its_last_part(store: Store, clock: Clock) -> None:
+    class InHalves(Carrier):
+        def parts(self, text: str) -> list[str]:
+            return [text[: len(text) // 2], text[len(text) // 2 :]]
+
+    outbox = Office(store, {"sms": InHalves()}, clock)
+    said = Say(to=ALICE, text="onetwo", note="Used a tool", replaces="half")
+    await store.write(lambda tx: outbox.add(tx, said, key="a reply"))
+
+    parts = [json.loads(row["payload"]) for row in await rows(store, "outbox")]
+    assert [(part["text"], part["note"], part["replaces"]) for part in parts] == [
+        ("one", "", "half"),
+        ("two", "Used a tool", ""),
+    ]
 
 
 async def test_the_same_key_is_one_message(store: Store, outbox: Office, carrier: Carrier) -> None:
