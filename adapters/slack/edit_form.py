@@ -39,6 +39,7 @@ class Field:
     present: bool
     value: Any
     nullable: bool = False
+    required: bool = False  # by the tool
 
     @property
     def block_id(self) -> str:
@@ -112,16 +113,20 @@ def _fields(asked: ApprovalView) -> tuple[list[Field], list[str]]:
     return fields, left + sorted(seen(name, 200) for name in hidden)
 
 
-def _leaves(path: tuple[str, ...], schema: Schema, root: Schema, value: Any, *, present: bool) -> Iterator[Field]:
+def _leaves(
+    path: tuple[str, ...], schema: Schema, root: Schema, value: Any, *, present: bool, required: bool = False
+) -> Iterator[Field]:
     schema, nullable = _plain(schema, root)
     parts = schema.get("properties")
     an_object = isinstance(parts, Mapping) and (not path or schema.get("type") == "object")
     if an_object and parts and isinstance(value, Mapping) and len(path) < MAX_DEPTH:
+        needed = schema.get("required")
         for name, part in parts.items():
-            there = name in value
-            yield from _leaves((*path, str(name)), _mapping(part), root, value.get(name), present=there)
+            is_needed = isinstance(needed, list) and name in needed
+            below: dict[str, Any] = {"present": name in value, "required": is_needed}
+            yield from _leaves((*path, str(name)), _mapping(part), root, value.get(name), **below)
     elif path:
-        yield Field(path, schema, _kind(schema), present, value, nullable)
+        yield Field(path, schema, _kind(schema), present, value, nullable, required)
 
 
 def _plain(schema: Schema, root: Schema) -> tuple[Schema, bool]:
@@ -158,15 +163,20 @@ def _kind(schema: Schema) -> str:
 def _input(field: Field) -> Block:
     about = field.schema.get("description")
     hint = {"hint": words(seen(about, 1_000))} if isinstance(about, str) and about.strip() else {}
-    needed = field.present and not field.nullable and field.kind != "text"
     return {
         "type": "input",
         "block_id": field.block_id,
-        "optional": not needed,
+        "optional": not _is_needed(field),
         "label": words(seen(".".join(field.path), 200)),
         "element": {**_element(field), "action_id": field.block_id},
         **hint,
     }
+
+
+def _is_needed(field: Field) -> bool:
+    """It cannot be left empty: of a text, one that the tool requires and that says something now."""
+    says = field.kind != "text" or (field.required and isinstance(field.value, str) and bool(field.value.strip()))
+    return field.present and not field.nullable and says
 
 
 def _element(field: Field) -> Block:
@@ -231,7 +241,7 @@ def _read(field: Field, given: str | None) -> tuple[bool, Any]:
             return False, None
         if field.value is None or field.nullable:
             return True, None
-        if field.kind != "text":
+        if _is_needed(field):
             raise NotThat("This cannot be left out, only changed.")
     given = given or ""
     match field.kind:

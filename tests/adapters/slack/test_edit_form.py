@@ -282,3 +282,16 @@ def test_a_text_that_is_emptied_is_empty_or_null_where_that_may_be() -> None:
     assert changed(order_id=" ")[0]["order_id"] == " "
     assert changed(order_id=None)[0]["order_id"] == ""
     assert changed(replace(VIEW, arguments={**ARGUMENTS, "note": "kite"}), note=None)[0]["note"] is None
+
+
+def test_a_text_that_the_tool_requires_cannot_be_emptied_but_stays_as_empty_as_it_was() -> None:
+    needed = replace(VIEW, input_schema={**SCHEMA, "required": ["order_id"]})
+    inputs = {block["block_id"]: block for block in edit_form.form(needed)["blocks"] if block["type"] == "input"}
+    assert [inputs[name]["optional"] for name in ("order_id", "address/city")] == [False, True]
+
+    kept, errors = edit_form.written(needed, {"values": {}})
+    assert errors["order_id"] == "This cannot be left out, only changed."
+    assert kept["order_id"] == "A-1001"
+
+    blank = replace(needed, arguments={"order_id": ""})
+    assert edit_form.written(blank, {"values": {}}) == ({"order_id": ""}, {})
