@@ -11,6 +11,7 @@ SCOPES = {
     "app_mentions:read": "a mention in a channel opens a conversation",
     "commands": "`/approvals`: what waits for me?",
     "chat:write": "replies, cards, private answers to whoever clicked",
+    "assistant:write": 'Slack\'s view for agents, and "is thinking..." while one works',
     "im:history": "direct messages to the bot",
     "channels:history": "what follows in a thread; and has a message whose answer was lost arrived?",
     "groups:history": "the same in private channels",
@@ -22,6 +23,7 @@ SCOPES = {
 }
 LEAVING = ("app_uninstalled", "tokens_revoked")  # with many workspaces: where the app was removed
 EVENTS = ("app_home_opened", "app_mention", "message.im", "message.channels", "message.groups")
+ABOUT = "Answers what you ask, and asks a colleague before it does anything sensitive."
 PATH = "/slack/events"
 REDIRECT = "/slack/oauth_redirect"
 
@@ -37,6 +39,8 @@ def manifest(public_url: str | None, name: str = "Gatehouse", *, many: bool = Fa
     return {
         "display_information": {"name": name},
         "features": {
+            # The only view Slack gives to new agents: https://docs.slack.dev/ai/migrating-to-agent-messaging
+            "agent_view": {"agent_description": ABOUT, "suggested_prompts": []},
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,
