@@ -32,7 +32,8 @@ async def drop(tx: Tx, name: str, holder: str, now: datetime) -> None:
     ours = (col(LeaseRow.name) == name, col(LeaseRow.holder) == holder)
     spent = and_(col(LeaseRow.free_at).is_not(None), col(LeaseRow.free_at) > now)
     if await changed(tx.db, delete(table(LeaseRow)).where(*ours, ~spent)) == 0:
-        await changed(tx.db, update(table(LeaseRow)).where(*ours).values(until=now))
+        # Of nobody from now on: a renewal for this holder may be under way.
+        await changed(tx.db, update(table(LeaseRow)).where(*ours).values(until=now, holder=""))
 
 
 async def renew(tx: Tx, holders: list[str], until: datetime) -> None:

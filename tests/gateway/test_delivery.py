@@ -266,6 +266,25 @@ async def test_a_dead_process_lets_go_of_its_lanes_within_seconds(
     assert carrier.arrived == ["one"]
 
 
+async def test_a_lane_that_was_let_go_of_is_not_held_by_a_renewal_that_was_under_way(
+    store: Store, clock: Clock
+) -> None:
+    lane, now = "out:slack:C0OPS", clock()
+    until, free_at = now + timedelta(seconds=10), now + timedelta(seconds=3)
+
+    async def lets_go(tx: Tx) -> None:
+        await leases.take(tx, lane, "done", now, until)
+        await leases.spend(tx, lane, free_at)
+        await leases.drop(tx, lane, "done", now)
+
+    await store.write(lets_go)
+    await store.write(lambda tx: leases.renew(tx, ["done"], until))
+
+    taken = await store.write(lambda tx: leases.take(tx, lane, "next", now, until))
+    assert taken is not None
+    assert taken.free_at == free_at
+
+
 async def test_a_living_process_keeps_its_lane_however_long_a_send_takes(
     store: Store, office: Office, carrier: Carrier, clock: Clock
 ) -> None:
