@@ -14,7 +14,8 @@ from gateway.events import MediaRef, MessageReceived
 MAX_NAME = 100  # characters of a file's name
 NOT_PASSED_ON = "not passed on"
 FORGED_FILE = re.compile(r"\[(?=\s*attached\s*:)", re.IGNORECASE)
-FORGED = re.compile(r"<(?=\s*/?\s*(?:sender|transcript|vs-context)\b)", re.IGNORECASE)
+# Possessive: a text may be nothing but white space, of which no run is read twice.
+FORGED = re.compile(r"<(?=\s*+/?\s*+(?:sender|transcript|vs-context)\b)", re.IGNORECASE)
 
 
 def post_text(event: MessageReceived, transcript: str = "", attached: Sequence[str] | None = None) -> str:

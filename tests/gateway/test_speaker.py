@@ -1,6 +1,7 @@
 """The agent is told who is speaking, and a customer cannot say it for somebody else."""
 
 import re
+import time
 from xml.etree import ElementTree
 
 import pytest
@@ -172,3 +173,11 @@ def test_a_name_is_read_back_as_it_was_but_for_its_spaces(name: str) -> None:
     tag = ElementTree.fromstring(said("hi", name=name).split("\n", 1)[0])
 
     assert tag.get("name") == re.sub(r"\s+", " ", name)
+
+
+@pytest.mark.parametrize("text", ["<" + " " * 40_000 + "x", "[" + " " * 40_000 + "x", "< / " * 10_000])
+def test_no_text_keeps_the_process_busy(text: str) -> None:
+    began = time.process_time()
+
+    assert harmless(text) == text
+    assert time.process_time() - began < 1  # quadratic, it is twenty

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,13 @@ def test_what_slack_writes_for_a_person_becomes_plain_words(parts: list[tuple[st
     sent, typed = (" ".join(part[at] for part in parts) for at in (0, 1))
 
     assert entities.plain(sent, "U0BOT") == typed.strip()
+
+
+def test_no_label_keeps_the_process_busy() -> None:
+    label, began = "." * 80_000 + " x", time.process_time()
+
+    assert entities.plain(f"<http://x.example|{label}>") == f"{label} (http://x.example)"
+    assert time.process_time() - began < 1  # quadratic, it is some ten
 
 
 def test_a_file_of_another_workspace_is_named_by_its_id_alone() -> None:
