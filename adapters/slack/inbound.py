@@ -98,7 +98,8 @@ def odd(body: Mapping[str, Any]) -> bool:
     if not all(isinstance(body.get(name, {}), dict) for name in ("event", "view", "user")):
         return True
     first = actions[0] if isinstance(actions, list) and actions else None
-    words = [body.get("event", {}).get("type"), view.get("callback_id"), body.get("callback_id"), body.get("action_id")]
+    named = [body.get(name) for name in ("callback_id", "action_id", "command")]
+    words = [body.get("event", {}).get("type"), view.get("callback_id"), *named]
     return (
         not all(isinstance(word, str | None) for word in words)
         or (kind == "block_actions" and not isinstance(_in(first, "action_id"), str))

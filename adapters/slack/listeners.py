@@ -12,7 +12,7 @@ from slack_bolt.response import BoltResponse
 from adapters.slack import changes, decisions, inbound, waiting
 from adapters.slack.strangers import Strangers
 from adapters.slack.workspaces import Workspaces
-from gateway.errors import DatabaseAway
+from gateway.errors import DatabaseAway, KeyRefused, WillNeverArrive
 from gateway.ports import Door
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,12 @@ def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
         return await next()  # type: ignore[no-any-return]
 
     async def who(context: Any) -> AuthorizeResult:
-        token = await workspaces.token(context[ACCOUNT])
+        token = ""
+        try:
+            token = await workspaces.token(context[ACCOUNT])
+        except (KeyRefused, WillNeverArrive) as error:
+            # What came in is kept, and who clicked is heard: only what Slack would be asked for is refused there.
+            log.error("Slack is asked for nothing there: %s", error)
         return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token)
 
     bolt = AsyncApp(

@@ -15,7 +15,8 @@ MAX_FENCES = 20  # in one page: a message has 50 blocks
 MAX_CODE = 2_900  # in one block
 
 JOINER = "\u2060"  # nobody sees it, and no markup goes across it
-LIVE = re.compile(r"(<|&lt;|&#0*60;|&#x0*3c;)(?=[!@#]|[a-z][a-z0-9+.-]*:)", re.IGNORECASE)
+# Markdown reads "&#33;" and "\!" as "!" too, so an entity or an escape may stand for any of these.
+LIVE = re.compile(r"(<|&lt;|&#0*60;|&#x0*3c;)(?=[!@#&\\]|[a-z][a-z0-9+.-]*[:&\\])", re.IGNORECASE)
 LINK = re.compile(r"(?<![\\\]])!?\[([^\[\]\n]+)\]\((https?://[^\s()<>]+)\)")
 LABEL_ENDS = re.compile(r"\](?=[(\[:])")
 FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")

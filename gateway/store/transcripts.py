@@ -28,11 +28,11 @@ async def replies(db: AsyncSession, conversation_id: int, *, limit: int) -> list
 
 
 async def latest(db: AsyncSession, conversation_id: int, *, limit: int) -> list[InboxRow]:
-    """What people wrote in it last, whatever became of it, newest first."""
+    """What people wrote in it last and did not take back, whatever became of it, newest first."""
     question = select(InboxRow).where(
         col(InboxRow.conversation_id) == conversation_id,
         col(InboxRow.kind) == "message",
-        col(InboxRow.status) != "joined",  # it is in another one
+        col(InboxRow.status).not_in(("joined", "withdrawn")),  # what is joined is in another one
     )
     return list((await db.exec(question.order_by(col(InboxRow.id).desc()).limit(limit))).all())
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.events import Identity, Proof
-from tests.helpers.approvers import Team, policy
+from tests.helpers.approvers import Team, policy, with_token
 from tests.helpers.clock import Clock
 from tests.helpers.core import ALICE, BOB, WORDS, Core, Ends, Start, text
 
@@ -57,6 +57,18 @@ async def test_a_held_message_that_was_taken_back_is_posted_to_nobody_and_answer
     assert team.ends.agents.posts()[1:] == ["old two"]
     assert team.ends.sms.told(ALICE) == [WORDS.asked, WORDS.held, "ran", "about old two"]
     assert await team.core.statuses() == ["done", "withdrawn", "done"]
+
+
+async def test_what_was_taken_back_is_shown_to_no_approver(team: Team) -> None:
+    card = await held(team, "one", "two")
+
+    await team.core.door.inbox.withdrawn(now_says("old one"))
+
+    found = await team.core.door.approvals.whole(card.id, with_token("ana"), via="api")
+    assert found.approval is not None
+    said = [one.text for one in found.approval.recent]
+    assert "old two" in said
+    assert "old one" not in said
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import JSONResponse
 
+from adapters.slack import card
 from adapters.slack.channel import SlackChannel
 from adapters.slack.settings import SlackSettings
 from gateway.errors import DatabaseAway, KeyRefused, WillNeverArrive
 from gateway.events import Say, ThreadRef
 from tests.adapters.doors import RecordingDoor
 from tests.adapters.slack.conftest import NOW, SECRET, FakeSlack, SlackSide, side_of
+from tests.adapters.slack.test_endpoint import click
 from tests.helpers import slack as said
 
 GONE = {"type": "app_uninstalled"}
@@ -112,13 +114,15 @@ async def test_a_persons_own_token_that_is_revoked_removes_nothing(side: SlackSi
 
 
 async def test_what_no_key_opens_is_tried_again_and_what_comes_in_is_kept(
-    side: SlackSide, door: RecordingDoor, many: SlackChannel
+    side: SlackSide, door: RecordingDoor, many: SlackChannel, slack: FakeSlack
 ) -> None:
     door.installations.fails = KeyRefused("no key of SECRET_KEY opens it")
+    approve = click(card.APPROVE, slack, team={"id": "T0ACME"})
 
-    await side.sends(of("T0ACME"))
+    answers = [await side.sends(of("T0ACME")), await side.interacts(approve)]
 
-    assert len(door.inbox.kept) == 1
+    assert [one.status_code for one in answers] == [200, 200]
+    assert (len(door.inbox.kept), len(door.approvals.decided)) == (1, 1)
     with pytest.raises(KeyRefused):
         await many.send(Say(to=ThreadRef("slack", "T0ACME", "C1"), text="hi"))
 

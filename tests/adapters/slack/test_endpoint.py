@@ -586,6 +586,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "suggestion": {"type": "block_suggestion", "action_id": "later", "block_id": "b", "value": "q", "view": {}},
     "dialog": {"type": "dialog_submission", "callback_id": "later", "state": "x", "submission": {}},
     "step": {"type": "workflow_step_edit", "callback_id": "later", "workflow_step": {}},
+    "command": {"command": "/approvals", "text": "", "team_id": "T0TEAM", "user_id": "U0ANA"},
     "form": submitted("no"),
 }
 

@@ -19,9 +19,14 @@ HOSTILE = st.sampled_from(
             "<#C0OPS|ops>",
             "<!date^1^{date}|x>",
             "&lt;!channel&gt;",
+            "<&#33;channel>",
+            "<\\!channel>",
+            "&lt;&commat;U0ANA&gt;",
         ),
         *(
             "<https://evil.com|https://bank.com>",
+            "<https&colon;//evil.com|https://bank.com>",
+            "<https\\://evil.com|https://bank.com>",
             "[https://bank.com](https://evil.com)",
             "[x][1]",
             "[1]: https://evil.com",
@@ -50,7 +55,7 @@ HOSTILE = st.sampled_from(
     ]
 )
 TEXTS = st.lists(st.one_of(HOSTILE, st.text(max_size=12)), max_size=40).map("".join)
-LIVE = re.compile(r"<[!@#]|(&lt;|&#0*60;|&#x0*3c;)[!@#]|<[a-z][a-z0-9+.-]*:|\][(\[:]", re.IGNORECASE)
+LIVE = re.compile(r"<[!@#&\\]|(&lt;|&#0*60;|&#x0*3c;)[!@#&\\]|<[a-z][a-z0-9+.-]*[:&\\]|\][(\[:]", re.IGNORECASE)
 
 
 def prose(blocks: list[dict[str, Any]]) -> list[str]:
@@ -113,6 +118,8 @@ def test_a_very_long_answer_is_whole_over_its_messages(text: str, times: int) ->
         ("[https://acme.example](https://acme.example)", "https://acme.example"),
         ("[x][1]\n\n[1]: https://evil.com", "[x]\u2060[1]\n\n[1]\u2060: https://evil.com"),
         ("<https://evil.com|https://bank.com>", "<\u2060https://evil.com|https://bank.com>"),
+        ("<&#33;channel> <\\!here>", "<\u2060&#33;channel> <\u2060\\!here>"),
+        ("<https&colon;//evil.com|https://bank.com>", "<\u2060https&colon;//evil.com|https://bank.com>"),
         ("a & b < c, 2*3*4, List<String>", "a & b < c, 2*3*4, List<String>"),
         ("- [ ] a task\n- [x] done", "- [ ] a task\n- [x] done"),
     ],
