@@ -49,12 +49,14 @@ class Seeing:
         return replace(decision, approval=replace(decision.approval, input_schema=schema))
 
     async def whole(self, db: AsyncSession, approval_id: str, ballot: Ballot) -> Decision:
-        """All of it. Changes nothing."""
+        """All of it; for whoever asked, also where they confirm it, without what colleagues noted. Changes nothing."""
         row = await requests.get(db, approval_id)
         decision, voter = await self.may(db, row, ballot)
         if row is None or voter is None:
             return decision
-        return replace(decision, approval=await whole(db, row, self._policy))
+        view = await whole(db, row, self._policy)
+        asked = self._same_person(view.requester, ballot.who)
+        return replace(decision, approval=replace(view, notes=()) if asked else view)
 
     async def shown(self, db: AsyncSession, rows: Sequence[ApprovalRow]) -> list[ApprovalView]:
         """As they may go out to a surface. Whose they are, the caller knows."""

@@ -5,9 +5,9 @@ from gateway.approvals import Approvals
 from gateway.erasing import Erasing
 from gateway.events import ApprovalView, Identity, MessageReceived, Proof, Say, ThreadRef
 from gateway.ports import Added
-from tests.helpers.approvers import Team, in_slack, policy, with_token
+from tests.helpers.approvers import OPS, Team, in_slack, policy, with_token
 from tests.helpers.clock import Clock
-from tests.helpers.core import ALICE, Ends, Start
+from tests.helpers.core import ALICE, Ends, Start, text
 
 STRANGER = Identity(channel="slack", account="T0OTHER", address="U0STRANGER", proof=Proof.PLATFORM)
 
@@ -106,6 +106,24 @@ async def test_a_note_comes_after_the_decision_too_and_stays_with_its_own_reques
 
     assert await notes(team, card) == [("ben", "why so quick?")]
     assert await notes(team, other) == []
+
+
+async def test_whoever_asked_reads_no_note_of_colleagues_also_where_they_confirm_themselves(
+    start: Start, ends: Ends, clock: Clock
+) -> None:
+    both = policy(approvers=["requester", "ana"], ask=["requester", OPS])
+    team = Team(await start(at_work=False, policy=both), ends, clock)
+    (card,) = await team.asked()
+    rows = [row for row in await team.core.rows("outbox") if row["kind"] == "ask" and row["channel"] == "slack"]
+    below = ThreadRef("slack", "T0TEAM", str(rows[0]["provider_id"]))
+    told = {"event_id": "Ev1", "message_id": "T0TEAM:C0OPS:9.1", "thread": below, "sender": in_slack("ben")}
+    assert await team.core.door.inbox.add(MessageReceived(**told, text="She lies", addressed=False)) is Added.KEPT
+
+    theirs = await team.core.door.approvals.whole(card.id, text(ALICE, "", "x").sender, via="sms")
+
+    assert theirs.approval is not None
+    assert (theirs.approval.notes, len(theirs.approval.recent)) == ((), 1)
+    assert await notes(team, card) == [("ben", "She lies")]
 
 
 async def test_notes_are_in_what_is_handed_over_and_go_with_the_conversation(
