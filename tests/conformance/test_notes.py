@@ -116,8 +116,10 @@ async def test_whoever_asked_reads_no_note_of_colleagues_also_where_they_confirm
     (card,) = await team.asked()
     rows = [row for row in await team.core.rows("outbox") if row["kind"] == "ask" and row["channel"] == "slack"]
     below = ThreadRef("slack", "T0TEAM", str(rows[0]["provider_id"]))
-    told = {"event_id": "Ev1", "message_id": "T0TEAM:C0OPS:9.1", "thread": below, "sender": in_slack("ben")}
-    assert await team.core.door.inbox.add(MessageReceived(**told, text="She lies", addressed=False)) is Added.KEPT
+    note = MessageReceived(
+        event_id="Ev1", message_id="T0TEAM:C0OPS:9.1", thread=below, sender=in_slack("ben"), text="She lies"
+    )
+    assert await team.core.door.inbox.add(note) is Added.KEPT
 
     theirs = await team.core.door.approvals.whole(card.id, text(ALICE, "", "x").sender, via="sms")
 
