@@ -35,6 +35,9 @@ class Intake:
         if await self._admission.turned_away(body):
             return BoltResponse(status=200, body="")
         answer = await self._bolt.async_dispatch(asked)
+        if answer.status == 404 and listeners.is_ours(body):
+            log.error("what somebody pressed in Slack was not answered in time: %s", " ".join(inbound.named(body)))
+            return BoltResponse(status=503, body="")
         if answer.status == 404:  # bolt's word for what nobody listens to; Slack would send it again
             self._strangers.note(*inbound.named(body))
             return BoltResponse(status=200, body="")

@@ -9,7 +9,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from adapters.slack import changes, decisions, inbound, waiting
+from adapters.slack import card, changes, decisions, edit_form, forms, home, inbound, trial, waiting
 from adapters.slack.strangers import Strangers
 from adapters.slack.workspaces import Workspaces
 from gateway.errors import DatabaseAway, KeyRefused, WillNeverArrive
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 ACCOUNT = "account"  # in bolt's context: by whose installation it came
 MESSAGES = ("message", "app_mention")
+OURS = {card.APPROVE, card.DENY, card.EDIT, card.OPEN, trial.SEEN, forms.DENY_FORM, edit_form.EDIT_FORM, home.COMMAND}
+ASKS = ("block_actions", "view_submission", "command")
 # Of what nobody handles, bolt logs a line for each delivery, and what the person typed in it.
 _quiet = logging.getLogger(f"{__name__}.bolt")
 _quiet.setLevel(logging.ERROR)
@@ -62,6 +64,12 @@ def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
     return bolt
 
 
+def is_ours(body: dict[str, Any]) -> bool:
+    """One of our listeners answers it, or nobody: what it did not answer within bolt's three seconds is not done."""
+    kind, name = inbound.named(body)
+    return kind in ASKS and (name in OURS or name.startswith(f"{home.TURN}:"))
+
+
 async def _hand_in(door: Door, body: dict[str, Any]) -> None:
     """A message, an edit of one, or that one was deleted; else nothing."""
     if (event := inbound.read(body)) is not None:
@@ -86,5 +94,8 @@ def _listen_to_the_rest(bolt: AsyncApp, strangers: Strangers) -> None:
         await ack()
         strangers.note(*inbound.named(body))
 
+    async def is_anothers(body: dict[str, Any]) -> bool:
+        return not is_ours(body)
+
     for rest in (bolt.action, bolt.view, bolt.view_closed, bolt.shortcut, bolt.command):
-        rest(anything)(acknowledge)
+        rest(anything, matchers=[is_anothers])(acknowledge)

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from gateway import sentences
 from gateway.doors import Seen
 from gateway.events import ApprovalState, Identity, Proof, Verdict
 from gateway.ports import Added, Decision
-from tests.adapters.doors import RecordingDoor, nobody_listens
-from tests.adapters.slack.conftest import FakeSlack, SlackSide
+from tests.adapters.doors import RecordingApprovals, RecordingDoor, nobody_listens
+from tests.adapters.slack.conftest import FakeSlack, SlackSide, side_of, slack_at
 from tests.adapters.slack.test_render import VIEW
 from tests.helpers.core import seen
 
@@ -707,3 +707,25 @@ async def test_a_command_nobody_knows_is_acknowledged(slack_side: SlackSide) -> 
     answer = await slack_side.fills_in(given)
 
     assert answer.status_code == 200
+
+
+@dataclass
+class Busy(RecordingApprovals):
+    """Decides when it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def decide(self, *args: Any, **words: Any) -> Decision:
+        await self.let.wait()
+        return await super().decide(*args, **words)
+
+
+@pytest.mark.parametrize("surface", ["form", "card"])
+async def test_what_is_not_decided_in_time_is_not_acknowledged_as_if_it_were(surface: str, slack: FakeSlack) -> None:
+    busy = Busy()
+    pressed = submitted("too old") if surface == "form" else click(card.APPROVE, slack)
+    async with slack_at(f"{slack.base}/api") as channel, side_of(channel, RecordingDoor(approvals=busy)) as side:
+        answer = await side.interacts(pressed)
+        busy.let.set()
+
+    assert answer.status_code == 503
