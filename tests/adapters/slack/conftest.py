@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,22 @@ class FakeSlack(OutsideSystem):
 
     def usual(self, call: Call) -> Response:
         return JSONResponse({"ok": True, "channel": call.told.get("channel", ""), "ts": "7.0001"})
+
+    def methods(self) -> list[str]:
+        return [call.what.removeprefix("api/") for call in self.calls]
+
+    def refuses(self, method: str, error: str, status: int = 200, **headers: str) -> None:
+        self.will_answer(f"api/{method}", {"ok": False, "error": error}, status, headers)
+
+
+class Clock:
+    """It stands until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 class SlackSide:
@@ -57,9 +73,9 @@ class SlackSide:
 
 
 @asynccontextmanager
-async def slack_at(base: str) -> AsyncIterator[SlackChannel]:
+async def slack_at(base: str, clock: Callable[[], datetime] = lambda: NOW) -> AsyncIterator[SlackChannel]:
     settings = SlackSettings(signing_secret=SecretStr(SECRET), bot_token=SecretStr("xoxb-test"), api_url=base)
-    channel = SlackChannel(settings, clock=lambda: NOW)
+    channel = SlackChannel(settings, clock=clock)
     try:
         yield channel
     finally:
@@ -86,8 +102,13 @@ def door() -> RecordingDoor:
 
 
 @pytest.fixture
-async def channel(slack: FakeSlack) -> AsyncIterator[SlackChannel]:
-    async with slack_at(f"{slack.base}/api") as made:
+def standing() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def channel(slack: FakeSlack, standing: Clock) -> AsyncIterator[SlackChannel]:
+    async with slack_at(f"{slack.base}/api", standing) as made:
         yield made
 
 

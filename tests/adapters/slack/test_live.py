@@ -1,60 +1,25 @@
 """A reply that grows in Slack: one message, changed within Slack's limits, and then ended."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from adapters.sandbox.blocks import check_blocks
 from adapters.slack.channel import SlackChannel
 from adapters.slack.live import SHARE
-from adapters.slack.settings import SlackSettings
 from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
 from gateway.events import Receipt, Say, ThreadRef
 from tests.adapters.doors import HangsUp
-from tests.adapters.slack.conftest import NOW, SECRET, FakeSlack, slack_at
+from tests.adapters.slack.conftest import Clock, FakeSlack, slack_at
 
 THREAD = ThreadRef("slack", "T0TEAM", "D0ALICE:1.0001")
 HALF = "D0ALICE:5.0001"
 END = Say(to=THREAD, text="a < b", replaces=HALF, ref="out-7")
 
 
-class Clock:
-    """It stands until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Any:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def channel(slack: FakeSlack, clock: Clock) -> AsyncIterator[SlackChannel]:
-    settings = SlackSettings(signing_secret=SecretStr(SECRET), bot_token=SecretStr("xoxb"), api_url=f"{slack.base}/api")
-    made = SlackChannel(settings, clock=clock)
-    yield made
-    await made.aclose()
-
-
-def methods(slack: FakeSlack) -> list[str]:
-    return [call.what.removeprefix("api/") for call in slack.calls]
-
-
 def cannot_stream(slack: FakeSlack) -> None:
-    refuse(slack, "chat.startStream", "not_allowed_token_type")
-
-
-def refuse(slack: FakeSlack, method: str, error: str, status: int = 200, **headers: str) -> None:
-    slack.will_answer(f"api/{method}", {"ok": False, "error": error}, status, headers)
+    slack.refuses("chat.startStream", "not_allowed_token_type")
 
 
 # --- it grows ----------------------------------------------------------------------------------------------
@@ -89,7 +54,7 @@ async def test_it_never_grows_over_what_slack_takes(channel: SlackChannel, slack
 
 
 async def test_all_conversations_together_keep_to_a_share_of_what_slack_bears(
-    channel: SlackChannel, slack: FakeSlack, clock: Clock
+    channel: SlackChannel, slack: FakeSlack, standing: Clock
 ) -> None:
     for number in range(3 * SHARE.burst):
         await channel.live.grow(THREAD, HALF, str(number))
@@ -97,23 +62,23 @@ async def test_all_conversations_together_keep_to_a_share_of_what_slack_bears(
     cannot_stream(slack)
     assert await channel.live.open(THREAD, "one more") is None
 
-    clock.now += SHARE.every
+    standing.now += SHARE.every
     await channel.live.grow(THREAD, HALF, "the newest")
 
     assert slack.told("api/chat.update")[-1]["text"] == "the newest …"
 
 
 async def test_after_slack_asked_for_silence_nothing_grows_until_then(
-    channel: SlackChannel, slack: FakeSlack, clock: Clock
+    channel: SlackChannel, slack: FakeSlack, standing: Clock
 ) -> None:
-    refuse(slack, "chat.update", "ratelimited", 429, **{"Retry-After": "20"})
+    slack.refuses("chat.update", "ratelimited", 429, **{"Retry-After": "20"})
 
     await channel.live.grow(THREAD, HALF, "on")
-    clock.now += timedelta(seconds=20)
+    standing.now += timedelta(seconds=20)
     await channel.live.grow(THREAD, HALF, "on its")
     assert len(slack.calls) == 1
 
-    clock.now += timedelta(seconds=3)
+    standing.now += timedelta(seconds=3)
     await channel.live.grow(THREAD, HALF, "on its way")
     assert len(slack.calls) == 2
 
@@ -122,7 +87,7 @@ async def test_after_slack_asked_for_silence_nothing_grows_until_then(
 async def test_a_message_that_cannot_be_changed_ends_the_growth(
     error: str, channel: SlackChannel, slack: FakeSlack
 ) -> None:
-    refuse(slack, "chat.update", error)
+    slack.refuses("chat.update", error)
 
     with pytest.raises(WillNeverArrive):
         await channel.live.grow(THREAD, HALF, "on")
@@ -130,7 +95,7 @@ async def test_a_message_that_cannot_be_changed_ends_the_growth(
 
 async def test_a_beginning_that_slack_refuses_for_now_is_not_shown(channel: SlackChannel, slack: FakeSlack) -> None:
     cannot_stream(slack)
-    refuse(slack, "chat.postMessage", "ratelimited", 429)
+    slack.refuses("chat.postMessage", "ratelimited", 429)
 
     assert await channel.live.open(THREAD, "on") is None
 
@@ -155,22 +120,22 @@ async def test_the_whole_reply_takes_the_place_of_its_beginning(channel: SlackCh
     assert receipt == Receipt(provider_id=HALF)
     assert (told["channel"], told["ts"], told["text"]) == ("D0ALICE", "5.0001", "a &lt; b")
     assert told["metadata"] == {"event_type": "gatehouse", "event_payload": {"ref": "out-7"}}
-    assert methods(slack) == ["chat.update"]
+    assert slack.methods() == ["chat.update"]
 
 
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed", "msg_too_long"])
 async def test_where_the_beginning_cannot_be_changed_the_reply_is_posted_and_the_beginning_goes(
     error: str, channel: SlackChannel, slack: FakeSlack
 ) -> None:
-    refuse(slack, "chat.update", error)
-    refuse(slack, "chat.delete", "message_not_found")
+    slack.refuses("chat.update", error)
+    slack.refuses("chat.delete", "message_not_found")
 
     receipt = await channel.send(END)
 
     told = await slack.gets("api/chat.postMessage")
     assert receipt == Receipt(provider_id="D0ALICE:7.0001")
     assert (told["channel"], told["thread_ts"], told["text"]) == ("D0ALICE", "1.0001", "a &lt; b")
-    assert methods(slack) == ["chat.update", "chat.delete", "chat.postMessage"]
+    assert slack.methods() == ["chat.update", "chat.delete", "chat.postMessage"]
 
 
 def test_a_reply_that_is_too_long_for_one_message_is_several(channel: SlackChannel) -> None:
@@ -189,13 +154,13 @@ async def test_what_may_pass_is_left_to_the_outbox(
     error: str, status: int, meaning: type[Exception], method: str, channel: SlackChannel, slack: FakeSlack
 ) -> None:
     if method != "chat.update":
-        refuse(slack, "chat.update", "message_not_found")
-    refuse(slack, method, error, status)
+        slack.refuses("chat.update", "message_not_found")
+    slack.refuses(method, error, status)
 
     with pytest.raises(meaning):
         await channel.send(END)
 
-    assert methods(slack)[-1] == method
+    assert slack.methods()[-1] == method
 
 
 async def test_an_uncertain_end_is_looked_for_like_any_reply(channel: SlackChannel, slack: FakeSlack) -> None:

@@ -1,57 +1,23 @@
 """A reply that streams in Slack: only what is settled is appended; its end is whole whatever became of the stream."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from pydantic import SecretStr
 
 from adapters.slack.channel import SlackChannel
 from adapters.slack.markdown import LABEL_ENDS, LINK, LIVE, neutral, settled
-from adapters.slack.settings import SlackSettings
 from adapters.slack.streams import APPENDS, MARK, STARTS
 from gateway.errors import TryLater, WillNeverArrive
 from gateway.events import Identity, Receipt, Say, ThreadRef
 from tests.adapters.doors import HangsUp
-from tests.adapters.slack.conftest import NOW, SECRET, FakeSlack, slack_at
+from tests.adapters.slack.conftest import Clock, FakeSlack, slack_at
 
 THREAD = ThreadRef("slack", "T0TEAM", "C0SHOP:1.0001")
 ALICE = Identity(channel="slack", account="T0TEAM", address="U0ALICE")
 HALF = f"C0SHOP:7.0001{MARK}"
 END = Say(to=THREAD, text="On its way.", replaces=HALF, ref="out-7")
-
-
-class Clock:
-    """It stands until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Any:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def channel(slack: FakeSlack, clock: Clock) -> AsyncIterator[SlackChannel]:
-    given = SlackSettings(signing_secret=SecretStr(SECRET), bot_token=SecretStr("xoxb"), api_url=f"{slack.base}/api")
-    made = SlackChannel(given, clock=clock)
-    yield made
-    await made.aclose()
-
-
-def methods(slack: FakeSlack) -> list[str]:
-    return [call.what.removeprefix("api/") for call in slack.calls]
-
-
-def refuse(slack: FakeSlack, method: str, error: str, status: int = 200, **headers: str) -> None:
-    slack.will_answer(f"api/{method}", {"ok": False, "error": error}, status, headers)
 
 
 # --- what is settled ---------------------------------------------------------------------------------------
@@ -120,7 +86,7 @@ async def test_what_does_not_go_on_from_what_stands_there_waits_for_the_end(
     await channel.live.grow(THREAD, HALF, "Another message of the agent")
     await channel.live.grow(THREAD, f"C0SHOP:9.0{MARK}", "A stream that another process opened")
 
-    assert methods(slack) == ["chat.startStream"]
+    assert slack.methods() == ["chat.startStream"]
 
 
 @pytest.mark.parametrize(
@@ -128,15 +94,15 @@ async def test_what_does_not_go_on_from_what_stands_there_waits_for_the_end(
     ["not_allowed_token_type", "missing_scope", "unknown_method", "missing_recipient_user_id", "restricted_action"],
 )
 async def test_where_slack_does_not_let_it_stream_it_is_changed_instead_and_slack_is_not_asked_again(
-    error: str, channel: SlackChannel, slack: FakeSlack, clock: Clock
+    error: str, channel: SlackChannel, slack: FakeSlack, standing: Clock
 ) -> None:
-    refuse(slack, "chat.startStream", error)
+    slack.refuses("chat.startStream", error)
 
     assert await channel.live.open(THREAD, "On its way", ALICE) == "C0SHOP:7.0001"
     assert await channel.live.open(THREAD, "On its way", ALICE) == "C0SHOP:7.0001"
-    assert methods(slack) == ["chat.startStream", "chat.postMessage", "chat.postMessage"]
+    assert slack.methods() == ["chat.startStream", "chat.postMessage", "chat.postMessage"]
 
-    clock.now += timedelta(hours=1)
+    standing.now += timedelta(hours=1)
     assert await channel.live.open(THREAD, "On its way", ALICE) == HALF
 
 
@@ -149,26 +115,26 @@ async def test_streams_keep_to_a_share_of_what_slack_bears_and_what_is_over_it_i
 
     for number in range(APPENDS.burst + 5):
         await channel.live.grow(THREAD, HALF, "On its way" + " on" * number + " and")
-    assert methods(slack).count("chat.appendStream") == APPENDS.burst
+    assert slack.methods().count("chat.appendStream") == APPENDS.burst
 
 
 async def test_after_slack_asked_for_silence_nothing_is_started_until_then(
-    channel: SlackChannel, slack: FakeSlack, clock: Clock
+    channel: SlackChannel, slack: FakeSlack, standing: Clock
 ) -> None:
-    refuse(slack, "chat.startStream", "ratelimited", 429, **{"Retry-After": "20"})
+    slack.refuses("chat.startStream", "ratelimited", 429, **{"Retry-After": "20"})
 
     assert await channel.live.open(THREAD, "On its way", ALICE) == "C0SHOP:7.0001"
-    clock.now += timedelta(seconds=20)
+    standing.now += timedelta(seconds=20)
     assert await channel.live.open(THREAD, "On its way", ALICE) == "C0SHOP:7.0001"
 
-    clock.now += timedelta(seconds=7)
+    standing.now += timedelta(seconds=7)
     assert await channel.live.open(THREAD, "On its way", ALICE) == HALF
 
 
 @pytest.mark.parametrize("error", ["message_not_in_streaming_state", "stopped_by_user", "message_not_found"])
 async def test_a_stream_that_is_over_grows_no_more(error: str, channel: SlackChannel, slack: FakeSlack) -> None:
     await channel.live.open(THREAD, "On its way", ALICE)
-    refuse(slack, "chat.appendStream", error)
+    slack.refuses("chat.appendStream", error)
 
     with pytest.raises(WillNeverArrive):
         await channel.live.grow(THREAD, HALF, "On its way to you")
@@ -194,11 +160,11 @@ async def test_the_whole_reply_takes_its_place_whatever_became_of_the_stream(
     stopping: str, channel: SlackChannel, slack: FakeSlack
 ) -> None:
     if stopping:
-        refuse(slack, "chat.stopStream", stopping)
+        slack.refuses("chat.stopStream", stopping)
 
     assert await channel.send(END) == Receipt(provider_id="C0SHOP:7.0001")
 
-    assert methods(slack) == ["chat.stopStream", "chat.update"]
+    assert slack.methods() == ["chat.stopStream", "chat.update"]
     told = await slack.gets("api/chat.update")
     assert (told["ts"], told["text"]) == ("7.0001", "On its way.")
     assert told["metadata"]["event_payload"] == {"ref": "out-7"}
@@ -206,24 +172,24 @@ async def test_the_whole_reply_takes_its_place_whatever_became_of_the_stream(
 
 async def test_where_the_message_is_gone_the_reply_is_posted(channel: SlackChannel, slack: FakeSlack) -> None:
     for method in ("chat.stopStream", "chat.update", "chat.delete"):
-        refuse(slack, method, "message_not_found")
+        slack.refuses(method, "message_not_found")
 
     await channel.send(END)
 
-    assert methods(slack)[-2:] == ["chat.delete", "chat.postMessage"]
+    assert slack.methods()[-2:] == ["chat.delete", "chat.postMessage"]
 
 
 async def test_a_message_that_still_streams_is_tried_again_and_nothing_is_posted_beside_it(
     channel: SlackChannel, slack: FakeSlack
 ) -> None:
-    refuse(slack, "chat.stopStream", "ratelimited", 429)
-    refuse(slack, "chat.update", "streaming_state_conflict")
+    slack.refuses("chat.stopStream", "ratelimited", 429)
+    slack.refuses("chat.update", "streaming_state_conflict")
 
     with pytest.raises(TryLater):
         await channel.send(END)
     assert await channel.send(END) == Receipt(provider_id="C0SHOP:7.0001")
 
-    assert "chat.postMessage" not in methods(slack)
+    assert "chat.postMessage" not in slack.methods()
 
 
 async def test_what_rests_streams_no_more(channel: SlackChannel, slack: FakeSlack) -> None:
@@ -233,7 +199,7 @@ async def test_what_rests_streams_no_more(channel: SlackChannel, slack: FakeSlac
     await channel.live.rest(THREAD, "C0SHOP:8.0")
     await channel.live.grow(THREAD, HALF, "On its way to you")
 
-    assert methods(slack) == ["chat.startStream", "chat.stopStream"]
+    assert slack.methods() == ["chat.startStream", "chat.stopStream"]
 
 
 # --- at work -----------------------------------------------------------------------------------------------
@@ -250,15 +216,15 @@ async def test_it_is_said_that_the_agent_is_at_work_and_no_more(channel: SlackCh
 
 @pytest.mark.parametrize("error", ["missing_scope", "channel_not_found", "token_revoked"])
 async def test_where_it_is_refused_slack_is_not_asked_again_for_a_while(
-    error: str, channel: SlackChannel, slack: FakeSlack, clock: Clock
+    error: str, channel: SlackChannel, slack: FakeSlack, standing: Clock
 ) -> None:
-    refuse(slack, "assistant.threads.setStatus", error)
+    slack.refuses("assistant.threads.setStatus", error)
 
     for _ in range(3):
         await channel.live.working(THREAD, True)
     assert len(slack.calls) == 1
 
-    clock.now += timedelta(hours=1)
+    standing.now += timedelta(hours=1)
     await channel.live.working(THREAD, True)
     assert len(slack.calls) == 2
 
