@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -36,6 +37,28 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(TICK_S):
                     await self._told.wait()
             tick = (tick + 1) % 10
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Uvicorn hangs up on those who are there; one who was just being let in would be waited for, and then left."""
+        for listening in sockets or []:
+            asyncio.get_running_loop().remove_reader(listening)
+        # Whoever asyncio accepts and has no transport yet when the server closes is never hung up on (Python 3.11).
+        await asyncio.sleep(0)
+        late = asyncio.create_task(self._hang_up_on_others(set(self.server_state.connections)))
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)  # until they have heard it
+
+    async def _hang_up_on_others(self, told: set[Any]) -> None:
+        while True:
+            for connection in set(self.server_state.connections) - told:
+                told.add(connection)
+                connection.shutdown()
+            await asyncio.sleep(TICK_S / 10)
 
 
 def bind(host: str, port: int, *, named: str = "PORT") -> socket.socket:
