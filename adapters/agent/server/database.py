@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
+from aiosqlite import Connection as AioSqlite
 from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -74,7 +77,11 @@ class Database:
         self._is_sqlite = url.drivername.startswith("sqlite")
         if self._is_sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = _sqlite(url) if self._is_sqlite else _postgres(url, pool_size, through_pooler=bool(direct_url))
+        self._lines: WeakSet[AioSqlite] = WeakSet()  # to a SQLite file, until they are forgotten
+        if self._is_sqlite:
+            self._engine = _sqlite(url, self._lines)
+        else:
+            self._engine = _postgres(url, pool_size, through_pooler=bool(direct_url))
         self._queue = Queue(SQLITE_POOL_SIZE if self._is_sqlite else pool_size, CONNECTION_WITHIN_S)
         self._one_writer = asyncio.Lock()
         direct = async_url(direct_url, "DATABASE_DIRECT_URL") if direct_url else url
@@ -99,8 +106,12 @@ class Database:
         await self.liveness.prove()
 
     async def close(self) -> None:
+        """Whoever is cut off in the middle may leave a line that holds SQLite's one lock: it is closed too."""
         await self.liveness.close()
         await self._engine.dispose()
+        for line in list(self._lines):
+            with contextlib.suppress(sqlite3.Error, ValueError):  # ValueError: it was closed
+                await line.close()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -151,9 +162,10 @@ def _unless_named(url: URL, line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name not in url.query}
 
 
-def _sqlite(url: URL) -> AsyncEngine:
+def _sqlite(url: URL, lines: "WeakSet[AioSqlite]") -> AsyncEngine:
     # Parameters are what people wrote: not for a log.
     engine = create_async_engine(url, pool_size=SQLITE_POOL_SIZE, max_overflow=0, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", lambda line, _record: lines.add(line.driver_connection))
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
