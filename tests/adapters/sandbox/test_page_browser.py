@@ -191,6 +191,7 @@ async def test_where_a_second_workspace_has_the_app_it_can_be_chosen(world, page
         await route.fulfill(response=answer, json=state | {"installed": dict.fromkeys(cast.TEAMS, True)})
 
     await page.route("**/sandbox/api/state*", installed)
+    await page.reload()  # the question under way before that is answered in twenty seconds
     await world.slack.chat_postMessage(channel=cast.OPS, text="here alone")
     await page.get_by_role("radio", name="Second").check(force=True)
     ops = page.get_by_role("log", name="Messages")
