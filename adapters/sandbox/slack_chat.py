@@ -48,7 +48,7 @@ class Chat:
             self._workspace.whisper(user, channel, thread_ts=thread, **content)
 
     def _post(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel")).id
+        channel = self._workspace.channel(required(arguments, "channel")).id
         content = content_of(arguments, POST_TEXT)
         thread = self._thread(channel, arguments.get("thread_ts"))
         extra: Thing = {name: arguments.get(name) for name in ("username", "icon_url", "icon_emoji")}
@@ -60,8 +60,8 @@ class Chat:
         return {"channel": channel, "ts": post["ts"], "message": as_message(post)}
 
     def _update(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel")).id
-        post = self._workspace.own_post(channel, _required(arguments, "ts"), "cant_update_message")
+        channel = self._workspace.channel(required(arguments, "channel")).id
+        post = self._workspace.own_post(channel, required(arguments, "ts"), "cant_update_message")
         changes = content_of(arguments, UPDATE_TEXT)
         if (metadata := _metadata(arguments)) is not None:
             changes["metadata"] = metadata
@@ -74,14 +74,14 @@ class Chat:
         }
 
     def _delete(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel")).id
-        post = self._workspace.own_post(channel, _required(arguments, "ts"), "cant_delete_message")
+        channel = self._workspace.channel(required(arguments, "channel")).id
+        post = self._workspace.own_post(channel, required(arguments, "ts"), "cant_delete_message")
         self._workspace.delete(post)
         return {"channel": channel, "ts": post["ts"]}
 
     def _post_ephemeral(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel"))
-        user = _required(arguments, "user")
+        channel = self._workspace.channel(required(arguments, "channel"))
+        user = required(arguments, "user")
         if user not in channel.members:
             raise SlackSaysNo("user_not_in_channel")
         thread = self._thread(channel.id, arguments.get("thread_ts"))
@@ -133,7 +133,7 @@ def _metadata(arguments: Thing) -> Any:
     return metadata
 
 
-def _required(arguments: Thing, name: str) -> str:
+def required(arguments: Thing, name: str) -> str:
     if not arguments.get(name):
         raise SlackSaysNo("invalid_arguments", f"[ERROR] missing required field: {name}")
     return str(arguments[name])

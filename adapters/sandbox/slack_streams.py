@@ -6,6 +6,7 @@ from typing import Any, Literal
 from adapters.sandbox import cast
 from adapters.sandbox.blocks import check_blocks, with_block_ids
 from adapters.sandbox.errors import SlackSaysNo
+from adapters.sandbox.slack_chat import required
 from adapters.sandbox.state import Notebook, Shelf, Thing
 from adapters.sandbox.workspace import Workspace
 
@@ -59,8 +60,8 @@ class Streams:
     # --- streams -------------------------------------------------------------------------------------------
 
     def _start(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel"))
-        thread = self._thread(channel.id, _required(arguments, "thread_ts"))
+        channel = self._workspace.channel(required(arguments, "channel"))
+        thread = self._thread(channel.id, required(arguments, "thread_ts"))
         if not channel.is_im:
             for name in ("recipient_user_id", "recipient_team_id"):
                 if not arguments.get(name):
@@ -93,8 +94,8 @@ class Streams:
         return {"channel": post["channel"], "ts": post["ts"]}
 
     def _streaming(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel")).id
-        post = self._workspace.own_post(channel, _required(arguments, "ts"), "message_not_owned_by_app")
+        channel = self._workspace.channel(required(arguments, "channel")).id
+        post = self._workspace.own_post(channel, required(arguments, "ts"), "message_not_owned_by_app")
         match self.state(channel, post["ts"]):
             case "streaming":
                 return post
@@ -128,7 +129,7 @@ class Streams:
 
     def _updating(self, update: Method) -> Method:
         def updating(arguments: Thing) -> Thing:
-            channel = self._workspace.channel(_required(arguments, "channel")).id
+            channel = self._workspace.channel(required(arguments, "channel")).id
             if self.state(channel, str(arguments.get("ts"))) == "streaming":
                 raise SlackSaysNo("streaming_state_conflict")
             return update(arguments)
@@ -138,9 +139,9 @@ class Streams:
     # --- what the app is doing -----------------------------------------------------------------------------
 
     def _set_status(self, arguments: Thing) -> Thing:
-        channel = self._workspace.channel(_required(arguments, "channel_id")).id
+        channel = self._workspace.channel(required(arguments, "channel_id")).id
         try:
-            thread = self._thread(channel, _required(arguments, "thread_ts"))
+            thread = self._thread(channel, required(arguments, "thread_ts"))
         except SlackSaysNo:
             raise SlackSaysNo("invalid_thread_ts") from None
         if not (status := str(arguments.get("status") or "")):
@@ -171,9 +172,3 @@ def _text(arguments: Thing) -> str:
     if len(text) > MAX_TEXT:
         raise SlackSaysNo("msg_too_long")
     return text
-
-
-def _required(arguments: Thing, name: str) -> str:
-    if not arguments.get(name):
-        raise SlackSaysNo("invalid_arguments", f"[ERROR] missing required field: {name}")
-    return str(arguments[name])

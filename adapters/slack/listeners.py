@@ -36,6 +36,7 @@ def app(door: Door, workspaces: Workspaces, strangers: Strangers) -> AsyncApp:
             log.error("an event of Slack was not kept, Slack is asked to send it again: %s", error)
             return BoltResponse(status=503, body="")
         except Exception:
+            # Nothing was kept, whatever it was: only an answer that is no 200 makes Slack send it again.
             log.exception("an event of Slack could not be kept; Slack is asked to send it again")
             return BoltResponse(status=500, body="")
         return await next()  # type: ignore[no-any-return]
