@@ -3,10 +3,11 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from gateway.store import seals, tables, upkeep
+from gateway.store import seals, tables, texting, upkeep
 
 assert seals
 assert tables
+assert texting
 assert upkeep
 
 

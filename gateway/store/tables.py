@@ -180,6 +180,7 @@ class OutboxRow(SQLModel, table=True):
         Index("ix_outbox_provider", "channel", "provider_id"),
         Index("ix_outbox_approval", "approval_id"),
         Index("ix_outbox_conversation_id", "conversation_id", "id"),
+        Index("ix_outbox_route_day", "route", "created_at"),
         Index(
             "ix_outbox_failed", "id", sqlite_where=text("status = 'failed'"), postgresql_where=text("status = 'failed'")
         ),
@@ -193,6 +194,8 @@ class OutboxRow(SQLModel, table=True):
     conversation_id: int | None = ref("conversations.id", null=True)
     approval_id: str | None = None
     changes_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))  # ShowOutcome: what it edits
+    follows_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))  # the part before it
+    route: str | None = None  # whose day its segments count in
     payload: str = Field(sa_column=Column(Body, nullable=False))
     status: str = "queued"  # queued | sending | sent | delivered | failed | unknown | dropped
     provider_id: str | None = None
@@ -205,6 +208,7 @@ class OutboxRow(SQLModel, table=True):
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     created_at: datetime = time()
     sent_at: datetime | None = time(null=True)
+    carried_at: datetime | None = time(null=True)  # when the carrier said that it had handed it on
 
 
 class TimerRow(SQLModel, table=True):

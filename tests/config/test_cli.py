@@ -229,7 +229,7 @@ def test_migrate_makes_the_database_and_twice_is_safe(tmp_path: Path) -> None:
         done = gateway(tmp_path, "migrate")
 
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "the database is at revision 0009\n"
+        assert done.stdout == "the database is at revision 0010\n"
     assert (tmp_path / "var/gateway.db").is_file()
 
 

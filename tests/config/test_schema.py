@@ -21,7 +21,7 @@ from gateway.errors import ConfigError
 from gateway.store import database_url
 from tests.helpers.databases import scratch
 
-HEAD = "0009"
+HEAD = "0010"
 
 T = TypeVar("T")
 

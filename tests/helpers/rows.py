@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from gateway.store import Store, seals, tables, upkeep
+from gateway.store import Store, seals, tables, texting, upkeep
 
 assert seals
 assert tables
+assert texting
 assert upkeep
 
 

@@ -1,0 +1,60 @@
+"""Consents, wrong codes, pages of long replies, the order of parts. Only adds: the release before works on it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    op.add_column("outbox", sa.Column("follows_id", ID, nullable=True))
+    op.add_column("outbox", sa.Column("carried_at", TIME, nullable=True))
+    op.add_column("outbox", sa.Column("route", sa.String(), nullable=True))
+    op.create_index("ix_outbox_route_day", "outbox", ["route", "created_at"])
+    op.create_table(
+        "consents",
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.UniqueConstraint("channel", "account", "address", name="uq_consents_channel_account_address"),
+    )
+    op.create_table(
+        "misses",
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+    )
+    op.create_index("ix_misses_address_at", "misses", ["address", "at"])
+    op.create_table(
+        "pages",
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
+        sa.Column(
+            "conversation_id",
+            ID,
+            sa.ForeignKey("conversations.id", name="fk_pages_conversation_id_conversations"),
+            nullable=True,
+        ),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("until", TIME, nullable=False),
+    )
+    op.create_index("ix_pages_conversation_id", "pages", ["conversation_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("pages")
+    op.drop_table("misses")
+    op.drop_table("consents")
+    op.drop_index("ix_outbox_route_day", "outbox")
+    for column in ("route", "carried_at", "follows_id"):
+        op.drop_column("outbox", column)
