@@ -6,7 +6,7 @@ from pathlib import Path
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.world import Sandbox
 from adapters.slack.settings import SlackSettings
-from adapters.sms.channel import SmsSettings
+from adapters.sms.settings import SmsSettings
 from gateway.ports import Clock
 
 

@@ -11,7 +11,7 @@ from adapters.agent.client import AgentSettings
 from adapters.agent.server.limits import Limits
 from adapters.agent.server.model_settings import ModelSettings
 from adapters.slack.settings import SlackSettings
-from adapters.sms.channel import SmsSettings
+from adapters.sms.settings import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from adapters.agent.server.model_settings import ModelSettings
 from adapters.slack.settings import SlackSettings
-from adapters.sms.channel import SmsSettings
+from adapters.sms.settings import SmsSettings
 from config.cli import app
 from config.settings import AgentServerVariables, AgentVariables, OpsVariables, Settings
 from gateway import policy

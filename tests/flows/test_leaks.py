@@ -16,7 +16,7 @@ import pytest
 
 from adapters.agent.server import app as agent_server
 from adapters.slack.settings import SlackSettings
-from adapters.sms.channel import SmsSettings
+from adapters.sms.settings import SmsSettings
 from config import running
 from config.running import AGENTS
 from config.serving import bind, serving

@@ -10,7 +10,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 
-from adapters.sms.channel import SmsChannel, SmsSettings
+from adapters.sms.channel import SmsChannel
+from adapters.sms.settings import SmsSettings
 from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Delivery, DeliveryReported, MediaRef, Receipt, Say, ThreadRef
 from gateway.ports import Added
