@@ -148,7 +148,7 @@ class Instant:
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         return ()
 
-    def parts(self, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return [text]
 
     def lane(self, to: ThreadRef) -> str:

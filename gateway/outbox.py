@@ -63,7 +63,7 @@ class Outbox:
         channel = self._channels.get(message.to.channel)
         if channel is None or not isinstance(message, Say):
             return [message]
-        first, *rest = channel.parts(message.text) or [message.text]
+        first, *rest = channel.parts(message.to, message.text) or [message.text]
         bare = replace(message, note="")
         parts = [replace(bare, text=first), *(replace(bare, text=text, replaces="") for text in rest)]
         return [*parts[:-1], replace(parts[-1], note=message.note)]

@@ -88,8 +88,8 @@ class Channel(Protocol):
     def shows_whole(self, approval: ApprovalView) -> bool:
         """Can it be shown here with nothing cut off? Else nobody approves here without opening the whole. Pure."""
 
-    def parts(self, text: str) -> Sequence[str]:
-        """A reply in the messages that carry it here, in order; mostly one. Of a part it is that part. Pure."""
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
+        """A reply in the messages that carry it to `to`, in order; mostly one. Of a part it is that part. Pure."""
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         """Its HTTP endpoints: verify, translate, hand to the door, answer the platform."""

@@ -72,7 +72,7 @@ class SlackChannel:
     def by_code(self) -> bool:
         return False
 
-    def parts(self, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return markdown.pages(text)
 
     def shows_whole(self, approval: ApprovalView) -> bool:

@@ -53,7 +53,7 @@ class SmsChannel:
     def by_code(self) -> bool:
         return True
 
-    def parts(self, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return [text]
 
     def shows_whole(self, approval: ApprovalView) -> bool:

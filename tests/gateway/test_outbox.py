@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import TryLater, Uncertain, WillNeverArrive
-from gateway.events import Delivery, DeliveryReported, Say
+from gateway.events import Delivery, DeliveryReported, Say, ThreadRef
 from gateway.store import Store, Tx, sendings
 from tests.helpers.clock import Clock
 from tests.helpers.office import ALICE, Carrier, Office
@@ -59,7 +59,7 @@ async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
 
 async def test_the_note_of_a_long_reply_stands_below_its_last_part(store: Store, clock: Clock) -> None:
     class InHalves(Carrier):
-        def parts(self, text: str) -> list[str]:
+        def parts(self, to: ThreadRef, text: str) -> list[str]:
             return [text[: len(text) // 2], text[len(text) // 2 :]]
 
     outbox = Office(store, {"sms": InHalves()}, clock)

@@ -34,7 +34,7 @@ class Carrier:
         self.began = asyncio.Event()
         self.gate: asyncio.Event | None = None  # set: sends wait for it
 
-    def parts(self, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return [text]
 
     def lane(self, to: ThreadRef) -> str:

@@ -51,7 +51,7 @@ class Scripted:
     def by_code(self) -> bool:
         return self.name == "sms"
 
-    def parts(self, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return text.split("\f")
 
     def shows_whole(self, approval: ApprovalView) -> bool:

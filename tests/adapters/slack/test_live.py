@@ -139,10 +139,10 @@ async def test_where_the_beginning_cannot_be_changed_the_reply_is_posted_and_the
 
 
 def test_a_reply_that_is_too_long_for_one_message_is_several(channel: SlackChannel) -> None:
-    parts = channel.parts("A sentence about kites. " * 1_000)
+    parts = channel.parts(END.to, "A sentence about kites. " * 1_000)
 
     assert len(parts) == 4
-    assert [channel.parts(part) for part in parts] == [[part] for part in parts]
+    assert [channel.parts(END.to, part) for part in parts] == [[part] for part in parts]
 
 
 @pytest.mark.parametrize(
