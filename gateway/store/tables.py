@@ -184,6 +184,12 @@ class OutboxRow(SQLModel, table=True):
         Index(
             "ix_outbox_failed", "id", sqlite_where=text("status = 'failed'"), postgresql_where=text("status = 'failed'")
         ),
+        Index(
+            "ix_outbox_failed_in",
+            "conversation_id",
+            sqlite_where=text("status = 'failed'"),
+            postgresql_where=text("status = 'failed'"),
+        ),
     )
 
     id: int = row_id()
@@ -201,11 +207,14 @@ class OutboxRow(SQLModel, table=True):
     provider_id: str | None = None
     attempts: int = 0
     unsure: int = 0  # sends of which nobody knows whether they arrived
+    resends: int = count(0)  # after the carrier had taken it, and said later that it could not be delivered yet
     rank: int = count(0)  # what only changes something shown comes after what says something
     segments: int = count(0)  # as the carrier counts them
     about_at: datetime | None = time(null=True)  # when what it answers was written or decided
     not_before: datetime | None = time(null=True)
+    slot_at: datetime | None = time(null=True)  # its place in a budget that lanes share
     error: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    agent_told: bool = flag()  # that it did not arrive
     created_at: datetime = time()
     sent_at: datetime | None = time(null=True)
     carried_at: datetime | None = time(null=True)  # when the carrier said that it had handed it on

@@ -1,4 +1,4 @@
-"""Consents, wrong codes, pages of long replies, the order of parts. Only adds: the release before works on it."""
+"""Consents, wrong codes, pages of long replies, the order of parts, what a carrier gave up. Only adds: the release before works on it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,13 @@ def upgrade() -> None:
     op.add_column("outbox", sa.Column("carried_at", TIME, nullable=True))
     op.add_column("outbox", sa.Column("route", sa.String(), nullable=True))
     op.create_index("ix_outbox_route_day", "outbox", ["route", "created_at"])
+    op.add_column("outbox", sa.Column("resends", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("outbox", sa.Column("slot_at", TIME, nullable=True))
+    op.add_column("outbox", sa.Column("agent_told", sa.Boolean(), nullable=False, server_default=sa.false()))
+    failed = sa.text("status = 'failed'")
+    op.create_index(
+        "ix_outbox_failed_in", "outbox", ["conversation_id"], sqlite_where=failed, postgresql_where=failed
+    )
     op.create_table(
         "consents",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
@@ -55,6 +62,7 @@ def downgrade() -> None:
     op.drop_table("pages")
     op.drop_table("misses")
     op.drop_table("consents")
+    op.drop_index("ix_outbox_failed_in", "outbox")
     op.drop_index("ix_outbox_route_day", "outbox")
-    for column in ("route", "carried_at", "follows_id"):
+    for column in ("agent_told", "slot_at", "resends", "route", "carried_at", "follows_id"):
         op.drop_column("outbox", column)
