@@ -21,9 +21,7 @@ def upgrade() -> None:
     op.add_column("outbox", sa.Column("slot_at", TIME, nullable=True))
     op.add_column("outbox", sa.Column("agent_told", sa.Boolean(), nullable=False, server_default=sa.false()))
     failed = sa.text("status = 'failed'")
-    op.create_index(
-        "ix_outbox_failed_in", "outbox", ["conversation_id"], sqlite_where=failed, postgresql_where=failed
-    )
+    op.create_index("ix_outbox_failed_in", "outbox", ["conversation_id"], sqlite_where=failed, postgresql_where=failed)
     op.create_table(
         "consents",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
