@@ -15,7 +15,6 @@ from adapters.sms.settings import SmsSettings
 from gateway.errors import ConfigError
 from gateway.store import database_url
 
-NOT_BUILT_YET = {"SMS__SHARED_KEY"}
 SHORTEST_KEY = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -153,8 +152,6 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         group = variable.partition("__")[0]
         return f"{variable} is not set: set it, or unset the other {group}__ variables to leave {group} off"
-    if variable in NOT_BUILT_YET:
-        return f"{variable} is not built yet: unset it"
     if first["type"] == "extra_forbidden":
         return f"{variable} is not a setting: see docs/settings.md for the names there are"
     if first["type"] == "model_type":

@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.sms import inbound
+from adapters.sms import inbound, proof
 from adapters.sms.settings import SmsSettings
 from gateway.ports import Door
 from gateway.web.guard import capped_body, refusing
 
+INBOUND, STATUS = "/sms/inbound", "/sms/status"
 MAX_BODY = 256 * 1024  # bytes; Twilio's largest webhook is a few KB
 EMPTY = Response("<Response/>", media_type="text/xml")
 
@@ -23,23 +24,24 @@ class Endpoint:
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         async def text(request: Request) -> Response:
-            event = inbound.read(await self._proven(request), ours=self._settings.sender)
+            event = inbound.read(await self._proven(request, INBOUND), ours=self._settings.sender)
             await door.inbox.add(event)
             return EMPTY
 
         async def status(request: Request) -> Response:
-            await door.inbox.report(inbound.read_status(await self._proven(request)))
+            await door.inbox.report(inbound.read_status(await self._proven(request, STATUS)))
             return EMPTY
 
         return [
-            Route("/sms/inbound", refusing(text), methods=["POST"]),
-            Route("/sms/status", refusing(status), methods=["POST"]),
+            Route(INBOUND, refusing(text), methods=["POST"]),
+            Route(STATUS, refusing(status), methods=["POST"]),
         ]
 
-    async def _proven(self, request: Request) -> FormData:
+    async def _proven(self, request: Request, path: str) -> FormData:
+        """Signed over the address that people see, with the query as it was sent; no host of the request counts."""
         body = await capped_body(request, MAX_BODY)
-        query = request.url.query
-        url = self._public_url().rstrip("/") + request.url.path + (f"?{query}" if query else "")
-        signature = request.headers.get("x-twilio-signature")
-        settings = self._settings
-        return inbound.proven_form(url, body, signature, tokens=settings.tokens, account_sid=settings.account_sid)
+        query = request.scope["query_string"].decode("latin-1")
+        url = self._public_url().rstrip("/") + path + (f"?{query}" if query else "")
+        ours = self._settings
+        keys = {"tokens": ours.tokens, "shared_keys": ours.shared_keys}
+        return proof.form_of(url, request.headers, body, **keys, account_sid=ours.account_sid)

@@ -1,13 +1,10 @@
 """Twilio's webhooks -> events. Pure: no network, no clock, no database."""
 
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
-from starlette.datastructures import FormData, UploadFile
-from twilio.request_validator import RequestValidator
+from starlette.datastructures import FormData
 
-from gateway.errors import Foreign, NotProven, Unreadable
+from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
 MAX_MEDIA = 10  # Twilio's own limit for one message
@@ -23,28 +20,6 @@ STATES = {
     "failed": Delivery.FAILED,
     "canceled": Delivery.FAILED,
 }
-
-
-def proven_form(url: str, body: bytes, signature: str | None, *, tokens: Sequence[str], account_sid: str) -> FormData:
-    """The form of a request that Twilio signed for our account. `url` is the address Twilio called.
-
-    Blank and repeated fields are kept: they are part of the signature.
-    Raises `NotProven`, `Unreadable`, `Foreign`.
-    """
-    if not signature or not signature.isascii():
-        raise NotProven("no X-Twilio-Signature")
-    try:
-        pairs: list[tuple[str, str | UploadFile]] = list(
-            parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=500)
-        )
-    except ValueError as error:
-        raise Unreadable("the body is not a form") from error
-    form = FormData(pairs)
-    if not any(RequestValidator(token).validate(url, form, signature) for token in tokens):
-        raise NotProven("the signature does not match; is PUBLIC_URL the address Twilio calls?")
-    if form.get("AccountSid") != account_sid:
-        raise Foreign("signed, but for another account")
-    return form
 
 
 def read(form: FormData, *, ours: str) -> MessageReceived:

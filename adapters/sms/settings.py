@@ -8,17 +8,34 @@ class SmsSettings(BaseModel):
 
     account_sid: str = Field(pattern=r"^AC\w+$")
     auth_token: SecretStr
+    shared_key: SecretStr = SecretStr("")
     sender: str = Field(alias="from", min_length=1)
     api_url: str = ""
 
     @field_validator("auth_token")
     @classmethod
     def has_one(cls, tokens: SecretStr) -> SecretStr:
-        if not tokens.get_secret_value().replace(",", " ").strip():
+        if not listed(tokens):
             raise ValueError("it holds no token: set it to the account's auth token, or to several, newest first")
         return tokens
+
+    @field_validator("shared_key")
+    @classmethod
+    def has_one_if_set(cls, keys: SecretStr) -> SecretStr:
+        if keys.get_secret_value() and not listed(keys):
+            raise ValueError("it holds no key: set it to the secret of a shared key, or to several, newest first")
+        return keys
 
     @property
     def tokens(self) -> list[str]:
         """Newest first; more than one during a rotation."""
-        return [token.strip() for token in self.auth_token.get_secret_value().split(",") if token.strip()]
+        return listed(self.auth_token)
+
+    @property
+    def shared_keys(self) -> list[str]:
+        """Newest first; none where Twilio signs with the auth token alone."""
+        return listed(self.shared_key)
+
+
+def listed(secrets: SecretStr) -> list[str]:
+    return [one.strip() for one in secrets.get_secret_value().split(",") if one.strip()]

@@ -153,11 +153,10 @@ def test_a_bot_token_beside_oauth_is_an_error(name: str, env: Environment) -> No
     assert env.refused(WHOLE | {name: "s3cret"}).startswith(f"{name} is set beside SLACK__BOT_TOKEN: unset it ")
 
 
-@pytest.mark.parametrize("name", ["SMS__SHARED_KEY", "EMAIL__ADDRESS"])
-def test_what_is_not_built_yet_is_refused_by_its_name(name: str, env: Environment) -> None:
-    said = env.refused(WHOLE | {name: "s3cret"})
+def test_what_is_not_built_yet_is_refused_by_its_name(env: Environment) -> None:
+    said = env.refused(WHOLE | {"EMAIL__ADDRESS": "s3cret"})
 
-    assert said.startswith(f"{name}")
+    assert said.startswith("EMAIL__ADDRESS")
     assert "not built yet" in said
     assert "s3cret" not in said
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,8 @@ from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, 
 from gateway.events import Delivery, DeliveryReported, MediaRef, Receipt, Say, ThreadRef
 from gateway.ports import Added
 from tests.adapters.doors import Call, HangsUp, OutsideSystem, RecordingDoor, nobody_listens
-from tests.adapters.sms.test_inbound import ACCOUNT, ALICE, OURS, TEXT, Pairs, signature
+from tests.adapters.sms.test_inbound import ACCOUNT, ALICE, OURS, TEXT
+from tests.adapters.sms.test_proof import BY_KEY, Pairs, by_key, signature
 
 PUBLIC = "https://gateway.example"
 CREATE = f"2010-04-01/Accounts/{ACCOUNT}/Messages.json"
@@ -50,9 +52,14 @@ class TwilioSide:
         said = signature(pairs, url=public + path, token=token)
         return await self.sends(path, urlencode(pairs).encode(), {"X-Twilio-Signature": said})
 
-    async def sends(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self._http.post(path, content=body, headers=kind | (headers or {}))
+    async def sends(
+        self, path: str, body: bytes, headers: dict[str, str] | list[tuple[str, str]] | None = None
+    ) -> httpx.Response:
+        said = [*headers.items()] if isinstance(headers, dict) else headers or []
+        if "Content-Type" not in dict(said):
+            said = [("Content-Type", "application/x-www-form-urlencoded"), *said]
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in said]
+        return await self._http.post(path, content=body, headers=raw)
 
 
 @pytest.fixture
@@ -114,10 +121,22 @@ async def test_a_report_is_noted(twilio_side: TwilioSide, door: RecordingDoor) -
     assert door.inbox.reports == [DeliveryReported(channel="sms", provider_id="SM2", state=Delivery.DELIVERED)]
 
 
-@pytest.mark.parametrize("public", [PUBLIC, f"{PUBLIC}/", "https://gateway.example:8443", "http://127.0.0.1:8000"])
-async def test_the_signature_is_over_the_address_people_see(public: str, door: RecordingDoor) -> None:
+@pytest.mark.parametrize(
+    "public",
+    [
+        PUBLIC,
+        f"{PUBLIC}/",
+        f"{PUBLIC}/behind/a/path/",
+        "https://gateway.example:8443",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?tag=a%20b&x=1", "?b=+&a=%2f&a=/", "?tag", "?%FF%zz=[", "?foo=1&bar=2#not"])
+async def test_the_signature_is_over_the_address_people_see(public: str, query: str, door: RecordingDoor) -> None:
+    query = query.partition("#")[0]
     async with sms(public) as channel, side_of(channel, door) as side:
-        answer = await side.posts("/sms/inbound?tag=a%20b&x=1", TEXT, public=public.rstrip("/"))
+        answer = await side.posts(f"/sms/inbound{query}", TEXT, public=public.rstrip("/"))
 
     assert answer.status_code == 200
 
@@ -138,6 +157,29 @@ async def test_during_a_rotation_both_tokens_count(door: RecordingDoor) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 401]
 
 
+async def test_a_shared_key_proves_where_one_is_announced(door: RecordingDoor) -> None:
+    said = [("X-Twilio-Signature", by_key([*TEXT.items()])), ("X-Twilio-Webhooks-Signature-Settings", BY_KEY)]
+    body = urlencode(TEXT).encode()
+
+    async with sms() as channel, side_of(channel, door) as side:
+        without = await side.sends("/sms/inbound", body, said)
+    async with sms(shared_key="new,shared") as channel, side_of(channel, door) as side:
+        answers = [without, await side.sends("/sms/inbound", body, said), await side.posts("/sms/inbound", TEXT)]
+
+    assert [answer.status_code for answer in answers] == [401, 200, 200]
+
+
+@pytest.mark.parametrize("path", ["/sms/inbound", "/sms/status"])
+async def test_json_is_refused_with_a_reason(path: str, twilio_side: TwilioSide) -> None:
+    path = f"{path}?bodySHA256={sha256(b'{}').hexdigest()}"
+    said = {"X-Twilio-Signature": signature([], url=PUBLIC + path), "Content-Type": "application/json"}
+
+    answers = [await twilio_side.sends(path, body, said) for body in (b"{}", b"[]")]
+
+    assert [answer.status_code for answer in answers] == [400, 401]
+    assert "sent as a form" in answers[0].text
+
+
 @pytest.mark.parametrize("path", ["/sms/inbound", "/sms/status"])
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
@@ -145,6 +187,8 @@ async def test_during_a_rotation_both_tokens_count(door: RecordingDoor) -> None:
         (urlencode(TEXT).encode(), {}, 401),
         (urlencode(TEXT).encode(), {"X-Twilio-Signature": ""}, 401),
         (urlencode(TEXT).encode(), {"X-Twilio-Signature": "AAAA"}, 401),
+        (urlencode(TEXT).encode(), {"X-Twilio-Signature": "\xe9"}, 401),
+        (urlencode(TEXT).encode(), [("X-Twilio-Signature", signature([*TEXT.items()]))] * 2, 401),
         (b"", {}, 401),
         (b'{"a": 1}', {"X-Twilio-Signature": "AAAA"}, 401),
         (b"\xff\xfe", {"X-Twilio-Signature": "AAAA"}, 400),
@@ -154,7 +198,12 @@ async def test_during_a_rotation_both_tokens_count(door: RecordingDoor) -> None:
     ],
 )
 async def test_what_twilio_did_not_sign_is_refused(
-    path: str, body: bytes, headers: dict[str, str], status: int, twilio_side: TwilioSide, door: RecordingDoor
+    path: str,
+    body: bytes,
+    headers: dict[str, str] | list[tuple[str, str]],
+    status: int,
+    twilio_side: TwilioSide,
+    door: RecordingDoor,
 ) -> None:
     answer = await twilio_side.sends(path, body, headers)
 
@@ -305,7 +354,14 @@ async def test_everything_for_one_number_waits_in_one_lane() -> None:
 
 @pytest.mark.parametrize(
     ("word", "value"),
-    [("account_sid", "SK1"), ("account_sid", ""), ("auth_token", ""), ("auth_token", " , "), ("from", "")],
+    [
+        ("account_sid", "SK1"),
+        ("account_sid", ""),
+        ("auth_token", ""),
+        ("auth_token", " , "),
+        ("shared_key", " ,"),
+        ("from", ""),
+    ],
 )
 def test_settings_that_cannot_work_are_refused(word: str, value: str) -> None:
     with pytest.raises(ValueError, match=word):

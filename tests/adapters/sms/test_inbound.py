@@ -1,198 +1,20 @@
-"""Twilio's webhooks, read: which are believed, and what a person texted."""
+"""Twilio's webhooks, read: what a person texted, and what became of what we sent."""
 
 import contextlib
 import json
-from base64 import b64encode
-from hashlib import sha1
-from hmac import new as hmac
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from starlette.datastructures import FormData
 
 from adapters.sms import inbound
-from gateway.errors import Foreign, NotProven, Unreadable
+from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
+from tests.adapters.sms.test_proof import ACCOUNT as ACCOUNT, DATA, needs_data
 
-DATA = Path(__file__).parents[4] / "shared/data/sms"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="shared test data not present: ../shared/data")
-
-URL = "https://gateway.example/sms/inbound"
-ACCOUNT = "AC00000000000000000000000000000000"
 OURS = "+15005550199"
 ALICE = "+15005550100"
 TEXT = {"MessageSid": "SM1", "AccountSid": ACCOUNT, "From": ALICE, "To": OURS, "Body": "hello", "NumMedia": "0"}
-
-Pairs = list[tuple[str, str]]
-
-
-def signature(pairs: Pairs, *, url: str = URL, token: str = "token") -> str:
-    """As Twilio documents it: the address, then every name and value, sorted, each pair once."""
-    text = url + "".join(name + value for name, value in sorted(set(pairs)))
-    return b64encode(hmac(token.encode(), text.encode(), sha1).digest()).decode()
-
-
-def proven(pairs: Pairs, said: str | None, *, url: str = URL, tokens: tuple[str, ...] = ("token",)) -> FormData:
-    return inbound.proven_form(url, urlencode(pairs).encode(), said, tokens=tokens, account_sid=ACCOUNT)
-
-
-PLAIN: Pairs = [*TEXT.items()]
-
-# --- proof -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "pairs",
-    [
-        PLAIN,
-        [*PLAIN, ("FromCity", ""), ("ToZip", "")],
-        [*PLAIN, ("Tag", "b"), ("Tag", "a"), ("Tag", "a")],
-        [*PLAIN, ("Something", "new & odd = 1")],
-        [("AccountSid", ACCOUNT), ("Body", "ça va ? 👍 <b>&amp;")],
-    ],
-    ids=["plain", "blank fields", "repeated fields", "unknown fields", "not ASCII"],
-)
-def test_what_twilio_signed_is_believed(pairs: Pairs) -> None:
-    assert sorted(proven(pairs, signature(pairs)).multi_items()) == sorted(pairs)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://gateway.example/sms/inbound?a=1&b=%20x",
-        "https://gateway.example:443/sms/inbound",
-        "https://gateway.example:8443/sms/inbound",
-        "http://127.0.0.1:8000/sms/inbound",
-    ],
-)
-def test_the_address_is_signed_with_its_port_and_query(url: str) -> None:
-    assert proven(PLAIN, signature(PLAIN, url=url), url=url)
-
-
-@pytest.mark.parametrize(
-    ("signed_url", "called_url"),
-    [
-        (URL, URL + "?a=1"),
-        (URL + "?a=1&b=2", URL + "?b=2&a=1"),
-        (URL, URL.replace("https", "http")),
-        (URL, "https://10.0.0.7/sms/inbound"),
-        (URL, URL.replace("inbound", "status")),
-    ],
-)
-def test_a_signature_is_for_one_address_only(signed_url: str, called_url: str) -> None:
-    with pytest.raises(NotProven, match="PUBLIC_URL"):
-        proven(PLAIN, signature(PLAIN, url=signed_url), url=called_url)
-
-
-@pytest.mark.parametrize(("token", "believed"), [("new", True), ("old", True), ("older", False), ("", False)])
-def test_both_tokens_of_a_rotation_count(token: str, believed: bool) -> None:
-    said = signature(PLAIN, token=token)
-
-    if believed:
-        assert proven(PLAIN, said, tokens=("new", "old"))
-    else:
-        with pytest.raises(NotProven):
-            proven(PLAIN, said, tokens=("new", "old"))
-
-
-@pytest.mark.parametrize("said", [None, "", "é", "x", signature(PLAIN).swapcase(), signature(PLAIN)[:-1]])
-def test_without_a_matching_signature_nobody_is_believed(said: str | None) -> None:
-    with pytest.raises(NotProven):
-        proven(PLAIN, said)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        [(name, "STOP" if name == "Body" else value) for name, value in PLAIN],
-        PLAIN[:-1],
-        [*PLAIN, ("MediaUrl0", "")],
-    ],
-    ids=["changed", "left out", "added blank"],
-)
-def test_a_form_that_was_changed_on_its_way_is_not_believed(changed: Pairs) -> None:
-    with pytest.raises(NotProven):
-        proven(changed, signature(PLAIN))
-
-
-@pytest.mark.parametrize("account", ["AC99999999999999999999999999999999", "", ACCOUNT.lower()])
-def test_what_is_signed_for_another_account_is_foreign(account: str) -> None:
-    pairs = [*{**TEXT, "AccountSid": account}.items()]
-
-    with pytest.raises(Foreign) as caught:
-        proven(pairs, signature(pairs))
-
-    assert caught.value.status == 403
-
-
-def test_what_names_no_account_is_foreign() -> None:
-    pairs = [pair for pair in PLAIN if pair[0] != "AccountSid"]
-
-    with pytest.raises(Foreign):
-        proven(pairs, signature(pairs))
-
-
-@pytest.mark.parametrize("body", [b"\xff\xfe", "Body=é".encode(), b"&".join(b"a=%d" % n for n in range(501))])
-def test_a_body_that_is_no_form_is_unreadable(body: bytes) -> None:
-    with pytest.raises(Unreadable) as caught:
-        inbound.proven_form(URL, body, "x", tokens=["token"], account_sid=ACCOUNT)
-
-    assert caught.value.status == 400
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"hello", b"[1]", b'{"a": "b"}', b"=", b"&&&", b"%ZZ=%"])
-def test_other_bodies_are_not_believed(body: bytes) -> None:
-    with pytest.raises(NotProven):
-        inbound.proven_form(URL, body, "x", tokens=["token"], account_sid=ACCOUNT)
-
-
-@settings(deadline=None)
-@given(body=st.binary(max_size=80), said=st.none() | st.text(max_size=40))
-def test_no_body_breaks_the_proof(body: bytes, said: str | None) -> None:
-    with pytest.raises((NotProven, Unreadable)):
-        inbound.proven_form(URL, body, said, tokens=["token"], account_sid=ACCOUNT)
-
-
-values = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-
-
-@settings(deadline=None)
-@given(pairs=st.lists(st.tuples(values.filter(bool), values), max_size=8))
-def test_any_form_that_twilio_signed_is_believed(pairs: Pairs) -> None:
-    whole = [*(pair for pair in pairs if pair[0] != "AccountSid"), ("AccountSid", ACCOUNT)]
-
-    assert proven(whole, signature(whole))
-
-
-def vectors() -> list[Any]:
-    """The shared ones that are SHA-1 over a form."""
-    if not DATA.is_dir():
-        return []
-    file = json.loads((DATA / "signature_vectors.json").read_text())
-    named = {vector["name"]: vector for vector in file["vectors"]}
-    found = []
-    for vector in file["vectors"]:
-        params = vector.get("params_list") or vector.get("params")
-        if isinstance(params, str):
-            params = named[params.removeprefix("same as ")]["params"]
-        if params and vector.get("algorithm", "HMAC_SHA1") == "HMAC_SHA1":
-            pairs = [tuple(pair) for pair in params] if isinstance(params, list) else [*params.items()]
-            found.append(pytest.param(file["auth_token"], vector, pairs, id=vector["name"]))
-    return found
-
-
-@needs_data
-@pytest.mark.parametrize(("token", "vector", "pairs"), vectors())
-def test_twilios_own_examples_are_believed(token: str, vector: dict[str, Any], pairs: Pairs) -> None:
-    # They are of other accounts: past the signature, that is all that is wrong with them.
-    expected = Foreign if vector["valid"] else NotProven
-
-    with pytest.raises(expected):
-        proven(pairs, vector["signature"], url=vector["url"], tokens=(token,))
-
 
 # --- texts -------------------------------------------------------------------------------------------------
 
