@@ -9,6 +9,7 @@ from config import wiring
 from config.settings import Settings
 from gateway.errors import GatewayError
 from gateway.policy import GROUP, REQUESTER, Policy, Rule
+from gateway.policy.words import FORMS, as_written, known_as
 from gateway.ports import Channel, Groups
 
 TIMEOUT_S = 4.0
@@ -29,6 +30,7 @@ class Person:
     name: str
     slack: str
     sms: str
+    whatsapp: str
     email: str
     decides: tuple[str, ...]
 
@@ -45,7 +47,7 @@ class Address:
 
 def listed(policy: Policy) -> list[Person]:
     return [
-        Person(name=name, slack=one.slack, sms=one.sms, email=one.email, decides=tuple(_decides(policy, name)))
+        Person(name=name, **{word: one.at(word) for word in FORMS}, decides=tuple(_decides(policy, name)))
         for name, one in sorted(policy.people.items())
     ]
 
@@ -59,7 +61,7 @@ async def checked(settings: Settings, policy: Policy) -> list[Address]:
 def addresses(policy: Policy) -> list[tuple[str, str]]:
     """Who, and where as approvers are written: the people first, then whoever is named only in a rule."""
     found = [
-        (name, f"{channel}:{address}")
+        (name, as_written(f"{channel}:{address}"))
         for name, person in sorted(policy.people.items())
         for channel, address in person.addresses()
     ]
@@ -72,7 +74,7 @@ def addresses(policy: Policy) -> list[tuple[str, str]]:
 
 
 def _decides(policy: Policy, name: str) -> Iterator[str]:
-    addresses = {f"{channel}:{address}" for channel, address in policy.people[name].addresses()}
+    addresses = {as_written(f"{channel}:{address}") for channel, address in policy.people[name].addresses()}
     for table, rule in _rules(policy):
         if {name, *addresses} & set(_approvers(rule)):
             yield table
@@ -100,7 +102,7 @@ def _named(place: str, policy: Policy) -> str:
 
 
 async def _look(who: str, where: str, channels: dict[str, Channel]) -> Address:
-    channel, _, address = where.partition(":")
+    channel, address = known_as(*where.split(":", 1))
     is_group = where.startswith(GROUP)
     asked = channels.get(channel)
     if asked is None:

@@ -11,6 +11,7 @@ from gateway.doors import Seen
 from gateway.events import AskSeen, Identity
 from gateway.outbox import Outbox
 from gateway.policy import Policy, place
+from gateway.policy.words import as_written
 from gateway.ports import Clock
 from gateway.store import Store, Tx, checks
 
@@ -39,7 +40,7 @@ class Reaching:
 
     async def reached(self, ids: Sequence[int]) -> list[Reached]:
         found = await self._store.read(lambda db: checks.of(db, ids))
-        return [Reached(who=one.person, address=one.address, answered_at=one.answered_at) for one in found]
+        return [Reached(who=one.person, address=as_written(one.address), answered_at=one.answered_at) for one in found]
 
     async def seen(self, check: str, who: Identity) -> Seen:
         """Somebody pressed the button of a test message. Only the person it was for answers it. Twice is once."""

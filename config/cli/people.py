@@ -36,7 +36,7 @@ def list_all(json: Json = False) -> None:
     if json:
         typer.echo(as_json(found))
     elif found:
-        typer.echo(table(("NAME", "SLACK", "SMS", "EMAIL", "MAY DECIDE"), [_line(one) for one in found]))
+        typer.echo(table(("NAME", "SLACK", "SMS", "WHATSAPP", "EMAIL", "MAY DECIDE"), [_line(one) for one in found]))
     else:
         typer.echo("there are no people in gateway.toml")
 
@@ -109,7 +109,8 @@ def token(name: Name, new: New = False) -> None:
 
 
 def _line(one: "Person") -> tuple[object, ...]:
-    return (one.name, one.slack or "-", one.sms or "-", one.email or "-", ", ".join(one.decides) or "nothing")
+    addresses = (one.slack, one.sms, one.whatsapp, one.email)
+    return (one.name, *(address or "-" for address in addresses), ", ".join(one.decides) or "nothing")
 
 
 def _found(one: "Address") -> tuple[object, ...]:

@@ -45,11 +45,14 @@ async def belongings(store: "Store", settings: "Settings", person: str) -> "list
 def _addresses(settings: "Settings", person: str) -> list[tuple[str, str]]:
     """A person of the policy may have several."""
     from gateway.policy import CHANNELS
+    from gateway.policy.words import known_as
 
     channel, colon, address = person.partition(":")
     if colon:
+        channel, address = known_as(channel, address)
         if channel not in CHANNELS or not address.rpartition("/")[2]:
-            raise typer.BadParameter(f"{person!r} is no address: write sms:+15550001111 or slack:T0TEAM/U0ANA")
+            forms = "sms:+15550001111, whatsapp:+15550001111 or slack:T0TEAM/U0ANA"
+            raise typer.BadParameter(f"{person!r} is no address: write {forms}")
         return [(channel, address)]
     from config.running import read_policy
 

@@ -11,6 +11,7 @@ from gateway.approvals.views import about, in_force, to_show, view_of, whole
 from gateway.events import ApprovalView, Identity
 from gateway.people import Membership
 from gateway.policy import GROUP, REQUESTER, Policy
+from gateway.policy.words import holder
 from gateway.ports import Clock, Decision
 from gateway.store import Tx, requests, votes
 from gateway.store.tables import ApprovalRow
@@ -93,18 +94,25 @@ class Seeing:
             return None if name is None else Voter(name)
         if name is not None and terms.self_approval:
             return Voter(name)
-        # The same id in another account may be somebody else: a reason to refuse them, never to let them. Whose code it
-        # is, is known without an account.
+        # The same id in another account, or number on another service, may be somebody else: a reason to refuse them,
+        # never to let them. Whose code it is, is known without an account.
         elsewhere = requester.account and ballot.who.account and requester.account != ballot.who.account
+        if not self._is_known_as(requester, ballot.who) and requester.address != ballot.who.address:
+            elsewhere = True
         if REQUESTER in approvers and not elsewhere:
             return Voter(self._policy.person(ballot.who) or REQUESTER, counts=terms.required == 1)
         return None
+
+    def _is_known_as(self, requester: Identity, who: Identity) -> bool:
+        """Does the directory say that they are one person?"""
+        known = self._policy.person(requester)
+        return known is not None and known == self._policy.person(who)
 
     def _same_person(self, requester: Identity, who: Identity) -> bool:
         known, theirs = self._policy.person(requester), self._policy.person(who)
         if known is not None and theirs is not None:
             return known == theirs
-        return (requester.channel, requester.address) == (who.channel, who.address)
+        return (requester.channel, holder(requester.address)) == (who.channel, holder(who.address))
 
     def approvers(self, row: ApprovalRow) -> tuple[str, ...]:
         """By today's policy."""

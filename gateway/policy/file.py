@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 from gateway.events import Identity, MessageReceived, ThreadRef
 from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
 from gateway.policy.rules import Rule, Ruling, Terms
-from gateway.policy.words import Duration, Words, may_be_one, misformed, place, same_address, shown_somewhere
+from gateway.policy.words import Duration, Words, known_as, may_be_one, misformed, place, same_address, shown_somewhere
 
 
 class Route(Words):
@@ -67,6 +67,7 @@ class _Operations(Words):
         return tuple(shown_somewhere(one) for one in places)
 
 
+TEXTED = ("sms", "whatsapp")  # words whose addresses are numbers
 SHORTEST_RETENTION = timedelta(days=7)
 
 
@@ -117,13 +118,30 @@ class Policy(Words):
         return self
 
     @model_validator(mode="after")
+    def numbers_are_one_persons(self) -> "Policy":
+        """The same number on SMS and on WhatsApp, as two approvers, would be two votes of one person."""
+        seen = {one.at(word): name for name, one in self.people.items() for word in TEXTED if one.at(word)}
+        for name, one in self.people.items():
+            for word in TEXTED:
+                if one.at(word) and seen[one.at(word)] != name:
+                    raise ValueError(
+                        f"people: {word} {one.at(word)} is both {name} and {seen[one.at(word)]}; who is it?"
+                    )
+        for written in dict.fromkeys(name for _, names in self._named() for name in names):
+            word, _, number = written.partition(":")
+            if word in TEXTED and (other := seen.setdefault(number, self._whose(written))) != self._whose(written):
+                raise ValueError(f'approvals: "{written}" has the number of {other}: one person; see [people.*]')
+        return self
+
+    @model_validator(mode="after")
     def people_can_be_reached(self) -> "Policy":
         rules = [rule for rule in (self.approvals.default, *self.approvals.tools.values()) if rule is not None]
         for written in (*self.operations.alerts, *(one for rule in rules for one in (*rule.ask, *rule.escalate_to))):
             channel, _, address = written.partition(":")
-            if address in self.people and not getattr(self.people[address], channel, ""):
+            if address in self.people and not self.people[address].at(channel):
                 raise ValueError(f'"{written}": people.{address} has no `{channel}`; add it, or name another place')
-            if channel == "sms" and address not in self.people and misformed("sms", address.rpartition("/")[2]):
+            number = address.rpartition("/")[2]
+            if channel in TEXTED and address not in self.people and misformed(channel, number):
                 raise ValueError(f'"{written}": "{address}" is neither among [people.*] nor a number like +15550001111')
         return self
 
@@ -141,7 +159,8 @@ class Policy(Words):
 
     def _whose(self, approver: str) -> str:
         """The person whose bare identity it is, else as it is written."""
-        channel, _, written = approver.partition(":")
+        word, _, address = approver.partition(":")
+        channel, written = known_as(word, address)
         for name, person in self.people.items():
             if any(kind == channel and may_be_one(own, written) for kind, own in person.addresses()):
                 return name
@@ -156,7 +175,14 @@ class Policy(Words):
             for name, rule in rules
             for when in rule.when
         ]
-        return own + conditional
+        escalated = [
+            (
+                f"`escalate_to` of {name}",
+                tuple(one for one in rule.escalate_to if one.partition(":")[2] not in self.people),
+            )
+            for name, rule in rules
+        ]
+        return own + conditional + escalated
 
     def route_for(self, event: MessageReceived) -> Route | None:
         return next((route for route in self.routes if route.takes(event)), None)
@@ -166,10 +192,10 @@ class Policy(Words):
         return self.approvals.tools.get(tool) or self.approvals.default or Rule()
 
     def destination(self, written: str) -> ThreadRef:
-        """Where `slack:C0OPS`, `sms:+1555...` or `sms:ana` is."""
+        """Where `slack:C0OPS`, `sms:+1555...`, `sms:ana` or `whatsapp:ana` is."""
         channel, _, address = written.partition(":")
         person = self.people.get(address)
-        return place(f"{channel}:{getattr(person, channel)}" if person else written)
+        return place(f"{channel}:{person.at(channel)}" if person else written)
 
     def may_decide(self, terms: Terms, *, escalated: bool) -> tuple[str, ...]:
         """The approvers, and those it was escalated to, who are written as places."""
@@ -208,7 +234,7 @@ class Policy(Words):
     def _is(self, who: Identity, name: str | None, channel: str, address: str) -> bool:
         """Is a bare identity this one, or another address of the same person?"""
         return same_address(who, channel, address) or (
-            name is not None and (channel, address) in self.people[name].addresses()
+            name is not None and known_as(channel, address) in self.people[name].addresses()
         )
 
 

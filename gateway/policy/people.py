@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import ValidationInfo, field_validator
 
 from gateway.events import Identity
-from gateway.policy.words import CHANNELS, Words, misformed, same_address
+from gateway.policy.words import CHANNELS, FORMS, Words, known_as, misformed, same_address
 
 REQUESTER = "requester"
 GROUP = "slack:group:"
@@ -18,8 +18,9 @@ class Person(Words):
     slack: str = ""
     email: str = ""
     sms: str = ""
+    whatsapp: str = ""
 
-    @field_validator("slack", "email", "sms")
+    @field_validator("slack", "email", "sms", "whatsapp")
     @classmethod
     def can_be_had(cls, address: str, word: ValidationInfo) -> str:
         if address and (why := misformed(str(word.field_name), address)):
@@ -27,13 +28,17 @@ class Person(Words):
         return address
 
     def has(self, who: Identity) -> bool:
-        return same_address(who, who.channel, getattr(self, who.channel, ""))
+        return any(same_address(who, channel, address) for channel, address in self.addresses())
 
     def addresses(self) -> Iterator[tuple[str, str]]:
         """Channel and address, those that are filled in."""
-        for channel in ("slack", "sms", "email"):
-            if address := getattr(self, channel):
-                yield channel, address
+        for word in ("slack", "sms", "whatsapp", "email"):
+            if address := self.at(word):
+                yield known_as(word, address)
+
+    def at(self, word: str) -> str:
+        """What is written for them under a word of the directory; empty: nothing."""
+        return str(getattr(self, word)) if word in FORMS else ""
 
 
 def known_form(approver: str) -> str:
@@ -45,10 +50,13 @@ def known_form(approver: str) -> str:
             raise ValueError(f'"{approver}" names no group; write it as {GROUP}S0LEADS')
         return approver
     channel, colon, address = approver.partition(":")
-    if colon and (channel not in CHANNELS or not address):
-        raise ValueError(f'"{approver}" is no identity; write it as slack:U0123, sms:+1555... or email:a@b.example')
-    if channel == "sms" and not address.startswith("+"):
-        raise ValueError(f'"{approver}" is no number like sms:+15550001111; a person is written by the name alone')
+    if colon and (channel not in (*CHANNELS, "whatsapp") or not address):
+        forms = "slack:U0123, sms:+1555..., whatsapp:+1555... or email:a@b.example"
+        raise ValueError(f'"{approver}" is no identity; write it as {forms}')
+    if channel in ("sms", "whatsapp") and not address.startswith("+"):
+        raise ValueError(
+            f'"{approver}" is no number like {channel}:+15550001111; a person is written by the name alone'
+        )
     return approver
 
 

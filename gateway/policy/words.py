@@ -9,11 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from gateway.events import Identity, ThreadRef
 
 CHANNELS = ("slack", "sms", "email", "web", "console")
-SHOWN_ON = ("slack", "sms")  # where a request, a reminder or an alert can be sent today
+SHOWN_ON = ("slack", "sms", "whatsapp")  # where a request, a reminder or an alert can be sent today
 TEAM = r"([TE][A-Z0-9]{2,}/)?"
 FORMS = {
     "slack": (TEAM + "[UW][A-Z0-9]{2,}", "a Slack member id, such as U0123ABCD or T0TEAM/U0123ABCD"),
     "sms": (r"\+[1-9][0-9]{6,14}", "a number with its country, such as +15550002222"),
+    "whatsapp": (r"\+[1-9][0-9]{6,14}", "a number with its country, such as +15550002222"),
     "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address, such as ana@acme.example"),
 }
 GROUPS = (TEAM + "S[A-Z0-9]{2,}", "the id of a Slack user group, such as S0123ABCD")
@@ -54,8 +55,24 @@ def misformed(channel: str, address: str) -> str:
     return "" if re.fullmatch(form, address.removeprefix("group:")) else f"it is not {meant}"
 
 
+def known_as(word: str, address: str) -> tuple[str, str]:
+    """Channel and address of what is written under a word: WhatsApp is reached on the channel of texts."""
+    return ("sms", f"whatsapp:{address}") if word == "whatsapp" else (word, address)
+
+
+def as_written(identity: str) -> str:
+    """`channel:address` as an approver is written."""
+    return identity.removeprefix("sms:") if identity.startswith("sms:whatsapp:") else identity
+
+
+def holder(address: str) -> str:
+    """A number is one person's, on SMS and on WhatsApp."""
+    return address.removeprefix("whatsapp:")
+
+
 def same_address(who: Identity, channel: str, address: str) -> bool:
     """Does a written address mean this identity? Slack's may carry its team (`T0TEAM/U0ANA`); a bare id will do."""
+    channel, address = known_as(channel, address)
     if not address or channel != who.channel:
         return False
     account, slash, bare = address.rpartition("/")
@@ -77,8 +94,9 @@ def folded(channel: str, address: str) -> str:
 
 
 def place(written: str) -> ThreadRef:
-    """`slack:C0OPS`, `slack:T0TEAM/C0OPS` or `sms:+15550002222` as a destination."""
-    channel, _, address = written.partition(":")
+    """`slack:C0OPS`, `slack:T0TEAM/C0OPS`, `sms:+15550002222` or `whatsapp:+15550002222` as a destination."""
+    word, _, written = written.partition(":")
+    channel, address = known_as(word, written)
     account, _, key = address.rpartition("/")
     return ThreadRef(channel, account, key)
 
@@ -87,6 +105,6 @@ def shown_somewhere(written: str) -> str:
     """Refuses a place to which nothing can be sent yet, by its name."""
     channel, _, address = written.partition(":")
     if channel not in SHOWN_ON or not address:
-        named = " or ".join(f'"{name}:..."' for name in SHOWN_ON)
+        named = ", ".join(f'"{name}:..."' for name in SHOWN_ON)
         raise ValueError(f'only {named} is built yet, not "{written}"')
     return written

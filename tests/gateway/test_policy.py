@@ -232,6 +232,14 @@ def test_what_an_older_file_let_a_request_keep_can_still_be_read() -> None:
         ('[approvals.default]\napprovers = ["requester"]\nrequired = 2\n', 1, "nobody could approve"),
         ('[approvals.default]\nask = ["sms:ana"]\n[people.ana]\nslack = "U0ANA"\n', None, "people.ana has no `sms`"),
         ('[people.a]\nsms = "+15550001"\n[people.b]\nsms = "+15550001"\n', None, "both a and b"),
+        ('[people.a]\nsms = "+15550001"\n[people.b]\nwhatsapp = "+15550001"\n', None, "both a and b"),
+        ('[people.a]\nwhatsapp = "whatsapp:+15550001"\n', 2, "a number with its country"),
+        ('[approvals.default]\nask = ["whatsapp:ana"]\n[people.ana]\nsms = "+15550001"\n', None, "has no `whatsapp`"),
+        ('[approvals.default]\nask = ["whatsapp:anna"]\n', None, "neither among [people.*] nor a number"),
+        ('[approvals.default]\nask = ["sms:whatsapp:+15550001111"]\n', None, "neither among [people.*] nor a number"),
+        ('[approvals.default]\nask = ["rcs:+15550001111"]\n', 2, "is built yet, not"),
+        ('[approvals.default]\napprovers = ["whatsapp:ana"]\n', 2, "is no number like whatsapp:+15550001111"),
+        ('[approvals.default]\napprovers = ["whatsapp:+0"]\n', 2, "can never decide"),
         ('[people.requester]\nsms = "+15550001"\n', None, "cannot be a person's name"),
         ('[people.a]\nslack = "a"\n', 2, "a Slack member id, such as U0123ABCD"),
         ('[people.a]\nslack = "C0OPS"\n', 2, "a Slack member id, such as U0123ABCD"),
@@ -451,6 +459,47 @@ def test_a_bare_identity_may_name_its_team() -> None:
 )
 def test_a_place_is_where_a_card_goes(written: str, place: ThreadRef) -> None:
     assert policy.place(written) == place
+
+
+ANA_ON_BOTH = """
+[people.ana]
+sms = "+15550002222"
+whatsapp = "+15550002222"
+[approvals.default]
+ask = ["whatsapp:ana", "sms:ana", "whatsapp:+15550003333"]
+"""
+
+
+def test_on_whatsapp_a_person_has_an_address_of_the_channel_of_texts() -> None:
+    read = policy.read(ANA_ON_BOTH + 'approvers = ["ana", "whatsapp:+15550003333"]\n')
+
+    assert [read.destination(one) for one in read.rule_for("pay").ask] == [
+        ThreadRef("sms", "", "whatsapp:+15550002222"),
+        ThreadRef("sms", "", "+15550002222"),
+        ThreadRef("sms", "", "whatsapp:+15550003333"),
+    ]
+    assert read.person(phone("whatsapp:+15550002222")) == read.person(phone("+15550002222")) == "ana"
+    assert read.named(["ana"], phone("whatsapp:+15550002222")) == "ana"
+    assert read.named(["whatsapp:+15550003333"], phone("whatsapp:+15550003333")) == "whatsapp:+15550003333"
+
+
+def test_whoever_is_listed_on_one_of_the_two_is_a_stranger_on_the_other() -> None:
+    read = policy.read('[people.ana]\nwhatsapp = "+15550002222"\n')
+
+    assert read.person(phone("+15550002222")) is None
+    assert read.named(["sms:+15550003333"], phone("whatsapp:+15550003333")) is None
+    assert read.named(["whatsapp:+15550003333"], phone("+15550003333")) is None
+
+
+@pytest.mark.parametrize(
+    "approvers",
+    ['["sms:+15550003333", "whatsapp:+15550003333"]', '["ana", "whatsapp:+15550002222"]', '["sms:+15550002222"]'],
+)
+def test_one_number_is_never_two_approvers(approvers: str) -> None:
+    only_sms = approvers.startswith('["ana"')
+    ana = "[people.ana]\n" + ('sms = "+15550002222"\n' if only_sms else 'whatsapp = "+15550002222"\n')
+
+    assert "one person; see [people.*]" in refused(f"{ana}[approvals.default]\napprovers = {approvers}\n")
 
 
 def test_more_approvals_than_people_are_refused() -> None:
