@@ -1,4 +1,7 @@
-"""Decisions written as words: `YES 482913` from somebody who was sent that code. The agent never sees them."""
+"""Decisions that come as messages: `YES 482913` from somebody who was sent that code, or a button that they pressed.
+
+The agent never sees them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import codes as makes, sentences, verdicts
 from gateway.approvals import Approvals
-from gateway.events import MessageReceived, Say
+from gateway.events import MessageReceived, Pressed, Say, Verdict
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Decision
 from gateway.store import Tx, checks, codes
@@ -16,6 +19,7 @@ from gateway.store.evidence import CheckRow, CodeRow
 from gateway.verdicts import Decided
 from gateway.words import Words
 
+NOTHING_SHOWN = "-"  # no digest begins so: whoever says not what they saw approves nothing
 REMEMBERED = timedelta(days=1)  # so long after its last code was good, a person's words with a code are for us
 
 
@@ -30,10 +34,12 @@ class ByWords:
     keys: Sequence[str]
 
     async def concerns(self, db: AsyncSession, event: MessageReceived) -> bool:
-        """Does it hold a code of theirs, or is it nothing but a verb and a code, from somebody who was sent one lately?
+        """Is it a button, does it hold a code of theirs, or only a verb and a code, from who was sent one lately?
 
         Anything else is for the agent: a sentence may have six digits of its own in it.
         """
+        if event.pressed is not None:
+            return True
         if verdicts.read(event.text) is None:
             return False
         address, now = _address(event), self.clock()
@@ -48,6 +54,9 @@ class ByWords:
 
     async def take(self, tx: Tx, event: MessageReceived) -> None:
         """Decide by this message, or say why it decided nothing."""
+        if event.pressed is not None:
+            await self._press(tx, event, event.pressed)
+            return
         read, address = verdicts.read(event.text), _address(event)
         if (check := await self._checked(tx.db, event)) is not None:  # never an approval's code as well
             await checks.answered(tx, check.id, self.clock())
@@ -64,6 +73,14 @@ class ByWords:
                 await self._renew(tx, event, one)
                 return
         await self._answer(tx, event, self.words.verdict_unclear if good or late else self.words.verdict_none)
+
+    async def _press(self, tx: Tx, event: MessageReceived, button: Pressed) -> None:
+        """What they pressed is only claimed: by the sender's address and today's policy it counts, or not."""
+        digest = button.digest or (NOTHING_SHOWN if button.verdict is Verdict.APPROVE else "")
+        decision = await self.approvals.decide_in(
+            tx, button.approval_id, event.sender, button.verdict, via=event.thread.channel, digest=digest
+        )
+        await self._answer(tx, event, _said(decision))
 
     async def _checked(self, db: AsyncSession, event: MessageReceived) -> CheckRow | None:
         """The test message that this answers."""

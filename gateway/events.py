@@ -70,6 +70,20 @@ class MediaRef:
     size: int = 0  #: in bytes, where the platform says
 
 
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """What a button below a request claims. Who sent it decides whether it counts, and the digest of what for."""
+
+    approval_id: str
+    verdict: Verdict
+    digest: str = ""  #: or its beginning; without one nothing is approved
+
+
 # --- it happened -------------------------------------------------------------------------------------------
 
 
@@ -89,6 +103,7 @@ class MessageReceived:
     sent_at: datetime | None = None  #: by the platform's clock, where it says
     version: str = ""  #: of words that were written anew; a later one sorts after an earlier one
     joined: bool = False  #: what the same person wrote after it is in it
+    pressed: Pressed | None = None  #: it is a button of ours that they pressed; `text` is what stands on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +162,6 @@ class ApprovalState(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
-
-
-class Verdict(StrEnum):
-    APPROVE = "approve"
-    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

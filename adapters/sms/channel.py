@@ -114,7 +114,8 @@ class SmsChannel:
             if str(text.direction) != "inbound" and text.date_created and text.to and text.sid:
                 sent.setdefault(text.to, []).append((text.date_created, text.sid))
         came = [text for text in texts if str(text.direction) == "inbound" and (text.date_created or since) > since]
-        events = [inbound.from_list(text, ours=self._settings.sender) for text in came]
+        ours = {"ours": self._settings.sender, "whatsapp": self._settings.whatsapp}
+        events = [inbound.from_list(text, **ours) for text in came]
         read = sorted((event for event in events if event), key=lambda event: event.sent_at or since)
         return [Missed(event, _after(sent.get(event.sender.address, []), event.sent_at)) for event in read]
 

@@ -24,7 +24,8 @@ class Endpoint:
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         async def text(request: Request) -> Response:
-            event = inbound.read(await self._proven(request, INBOUND), ours=self._settings.sender)
+            form, settings = await self._proven(request, INBOUND), self._settings
+            event = inbound.read(form, ours=settings.sender, whatsapp=settings.whatsapp)
             await door.inbox.add(event)
             return EMPTY
 

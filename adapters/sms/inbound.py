@@ -4,9 +4,11 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
+from adapters.sms import buttons
 from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
+WHATSAPP = "whatsapp:"  # before a number there; Twilio's way to write it. `WaId` is the same number, and not needed
 MAX_MEDIA = 10  # Twilio's own limit for one message
 STATES = {
     "accepted": Delivery.ACCEPTED,
@@ -22,10 +24,11 @@ STATES = {
 }
 
 
-def read(form: FormData, *, ours: str) -> MessageReceived:
+def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
     """A text that came in. `ours` is SMS__FROM: a number, or the messaging service that our numbers belong to.
 
-    Raises `Unreadable` when it lacks what every text has.
+    `whatsapp`: our number there, where it is another one. WhatsApp's and RCS's addresses keep their prefix, so one
+    person there and on SMS are two threads. Raises `Unreadable` when it lacks what every text has.
     """
     sid, theirs, to = (_field(form, name) for name in ("MessageSid", "From", "To"))
     if not (sid and theirs and to):
@@ -35,17 +38,18 @@ def read(form: FormData, *, ours: str) -> MessageReceived:
         event_id=sid,
         message_id=sid,
         thread=thread_between(ours=account, theirs=theirs),
-        sender=Identity(channel="sms", address=theirs, name=_field(form, "ProfileName"), proof=Proof.CARRIER),
+        sender=Identity(channel="sms", address=theirs, name=_field(form, "ProfileName"), proof=proof_of(theirs)),
         text=_field(form, "Body"),
         media=_media(form),
-        own_account=account == ours,
+        own_account=_is_own(account, ours, whatsapp),
+        pressed=buttons.read(_field(form, "ButtonPayload")),
     )
 
 
-def from_list(text: Any, *, ours: str) -> MessageReceived | None:
+def from_list(text: Any, *, ours: str, whatsapp: str = "") -> MessageReceived | None:
     """A text of Twilio's list, as its webhook would have told it. None: it lacks what every text has, or is not for us.
 
-    Attached media are only counted there, so they are named by their number.
+    Attached media are only counted there, so they are named by their number. A button is there by its words alone.
     """
     if not (text.sid and text.from_ and text.to):
         return None
@@ -56,10 +60,10 @@ def from_list(text: Any, *, ours: str) -> MessageReceived | None:
         event_id=text.sid,
         message_id=text.sid,
         thread=thread_between(ours=account, theirs=text.from_),
-        sender=Identity(channel="sms", address=text.from_, proof=Proof.CARRIER),
+        sender=Identity(channel="sms", address=text.from_, proof=proof_of(text.from_)),
         text=text.body or "",
         media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(many)),
-        own_account=account == ours,
+        own_account=_is_own(account, ours, whatsapp),
         sent_at=text.date_sent or text.date_created,
     )
 
@@ -76,6 +80,18 @@ def read_status(form: FormData) -> DeliveryReported:
 def thread_between(*, ours: str, theirs: str) -> ThreadRef:
     """A pair of numbers is the thread: SMS has no thread id of its own."""
     return ThreadRef("sms", ours, theirs)
+
+
+def proof_of(address: str) -> Proof:
+    """WhatsApp names who is signed in there. A phone network names a caller, which can be forged.
+
+    RCS counts as the network's word: how far it vouches for a sender is nowhere documented.
+    """
+    return Proof.PLATFORM if address.startswith(WHATSAPP) else Proof.CARRIER
+
+
+def _is_own(account: str, ours: str, whatsapp: str) -> bool:
+    return account in (ours, WHATSAPP + (whatsapp or ours))
 
 
 def _media(form: FormData) -> tuple[MediaRef, ...]:

@@ -1,5 +1,7 @@
 """Twilio's variables."""
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
@@ -11,6 +13,24 @@ class SmsSettings(BaseModel):
     shared_key: SecretStr = SecretStr("")
     sender: str = Field(alias="from", min_length=1)
     api_url: str = ""
+    whatsapp: str = ""  #: our number on WhatsApp, where it is not the one of `sender`
+    whatsapp_template: str = ""  #: shows a request with buttons there: a Content SID
+
+    @field_validator("whatsapp")
+    @classmethod
+    def is_a_number(cls, number: str) -> str:
+        if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}", number):
+            raise ValueError(
+                "it is no number: set it to the WhatsApp sender's, such as +15550001111, without `whatsapp:`"
+            )
+        return number
+
+    @field_validator("whatsapp_template")
+    @classmethod
+    def is_a_template(cls, sid: str) -> str:
+        if sid and not re.fullmatch(r"HX[0-9a-fA-F]{32}", sid):
+            raise ValueError("it is no template: set it to its Content SID, HX and 32 digits; see docs/deploying.md")
+        return sid
 
     @field_validator("auth_token")
     @classmethod

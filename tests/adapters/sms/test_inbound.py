@@ -19,8 +19,8 @@ TEXT = {"MessageSid": "SM1", "AccountSid": ACCOUNT, "From": ALICE, "To": OURS, "
 # --- texts -------------------------------------------------------------------------------------------------
 
 
-def read(ours: str = OURS, **changes: str) -> MessageReceived:
-    return inbound.read(FormData(TEXT | changes), ours=ours)
+def read(ours: str = OURS, whatsapp: str = "", **changes: str) -> MessageReceived:
+    return inbound.read(FormData(TEXT | changes), ours=ours, whatsapp=whatsapp)
 
 
 def test_alice_sends_a_text() -> None:
@@ -42,7 +42,10 @@ def test_alice_sends_a_text() -> None:
         ("MG1", {"MessagingServiceSid": "MG1"}, "MG1", True),
         ("MG1", {"MessagingServiceSid": "MG2"}, OURS, False),
         ("MG1", {}, OURS, False),
-        (OURS, {"To": f"whatsapp:{OURS}"}, f"whatsapp:{OURS}", False),
+        (OURS, {"To": f"whatsapp:{OURS}"}, f"whatsapp:{OURS}", True),
+        (OURS, {"To": "whatsapp:+15005550142"}, "whatsapp:+15005550142", False),
+        (OURS, {"To": "rcs:our_agent"}, "rcs:our_agent", False),
+        ("MG1", {"To": "rcs:our_agent", "MessagingServiceSid": "MG1"}, "MG1", True),
         (OURS, {"MessagingServiceSid": ""}, OURS, True),
     ],
 )
@@ -52,6 +55,24 @@ def test_the_account_is_the_number_or_the_service_it_belongs_to(
     message = read(ours, **changes)
 
     assert (message.thread.account, message.own_account) == (account, own)
+
+
+def test_our_whatsapp_sender_may_be_another_number() -> None:
+    other = "+15005550142"
+
+    assert read(whatsapp=other, To=f"whatsapp:{other}").own_account
+    assert not read(whatsapp=other, To=f"whatsapp:{OURS}").own_account
+    assert read(ours="MG1", whatsapp=other, To=f"whatsapp:{other}").own_account
+
+
+@pytest.mark.parametrize(
+    ("address", "proof"),
+    [(f"whatsapp:{ALICE}", Proof.PLATFORM), (ALICE, Proof.CARRIER), (f"rcs:{ALICE}", Proof.CARRIER)],
+)
+def test_whatsapp_proves_who_wrote_and_a_name_they_chose_proves_nothing(address: str, proof: Proof) -> None:
+    message = read(From=address, ProfileName="Ana", WaId="15005550199")
+
+    assert message.sender == Identity(channel="sms", address=address, name="Ana", proof=proof)
 
 
 @pytest.mark.parametrize("address", ["12345", "whatsapp:+15005550100", "rcs:alice", "+447700900123"])
@@ -112,6 +133,7 @@ def test_every_shared_webhook_is_read() -> None:
             message = inbound.read(form, ours=OURS)
             assert message.text == item["form"]["Body"]
             assert len(message.media) == int(item["form"]["NumMedia"])
+            assert (message.pressed is not None) is ("button" in item["expected"])
 
 
 # --- reports -----------------------------------------------------------------------------------------------
