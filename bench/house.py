@@ -148,6 +148,10 @@ class Instant:
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         return ()
 
+    @property
+    def keeps_order(self) -> bool:
+        return True
+
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return [text]
 

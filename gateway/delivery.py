@@ -192,6 +192,8 @@ class Delivery:
             return None
         if result.receipt is not None and row.kind == "ask":
             await audit.shown(tx, row, result.receipt, now)
+        if result.receipt is not None:
+            await self._outbox.taken(tx, row, now)
         if result.status == "failed":
             await self._outbox.undelivered(tx, row, result.error or "")
         if result.alarm:

@@ -6,7 +6,7 @@ Sends nothing itself (`delivery.py` does) and knows no channel's looks.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from gateway import audit, emptying
@@ -18,6 +18,7 @@ from gateway.store.tables import OutboxRow
 
 log = logging.getLogger(__name__)
 
+HANDED_ON = timedelta(seconds=15)  # a part waits no longer for word that the one before it was
 FIRST, LAST = 0, 1  # within a lane: what says something goes before what changes something shown
 
 
@@ -54,9 +55,10 @@ class Outbox:
         """
         first, *rest = self._parts(message)
         only_once: dict[str, Any] = {"approval_id": approval_id, "changes_id": changes_id, "about_at": about_at}
-        await self._queue(tx, first, key, conversation_id=conversation_id, **only_once)
+        before = await self._queue(tx, first, key, conversation_id=conversation_id, **only_once)
         for number, part in enumerate(rest, 2):
-            await self._queue(tx, part, f"{key}#{number}", conversation_id=conversation_id)
+            where: dict[str, Any] = {"conversation_id": conversation_id, "follows_id": before}
+            before = await self._queue(tx, part, f"{key}#{number}", **where)
 
     def _parts(self, message: Outbound) -> list[Outbound]:
         """As its channel carries it. The first takes the place of what was shown, and the note is below the last."""
@@ -68,7 +70,8 @@ class Outbox:
         parts = [replace(bare, text=first), *(replace(bare, text=text, replaces="") for text in rest)]
         return [*parts[:-1], replace(parts[-1], note=message.note)]
 
-    async def _queue(self, tx: Tx, message: Outbound, key: str, **where: Any) -> None:
+    async def _queue(self, tx: Tx, message: Outbound, key: str, **where: Any) -> int | None:
+        """Its row's id. None: it was queued before."""
         channel = self._channels.get(message.to.channel)
         lane = channel.lane(message.to) if channel else f"{message.to.channel}:{message.to.key}"
         new = await sendings.add(
@@ -84,6 +87,7 @@ class Outbox:
         )
         if new is not None:
             await self._engine.wake_lane(tx, lane)
+        return new
 
     async def alert(self, tx: Tx, cause: str, text: str, *, once_a: Literal["hour", "day"] = "hour") -> None:
         """Tell operations, once per cause and hour (or day)."""
@@ -98,6 +102,12 @@ class Outbox:
         for to in self._alerts:
             unique = f"alert:{key}:{to.channel}:{to.account}:{to.key}"
             await self.add(tx, Say(to=to, text=f"Gatehouse: {text}"), key=unique, conversation_id=conversation_id)
+
+    async def taken(self, tx: Tx, row: OutboxRow, now: datetime) -> None:
+        """A carrier has taken a message; where it keeps no order, the part after it waits until it was handed on."""
+        channel = self._channels.get(row.channel)
+        if channel is not None and not channel.keeps_order:
+            await sendings.hold_next(tx, row, now + HANDED_ON)
 
     async def undelivered(self, tx: Tx, row: OutboxRow, why: str) -> None:
         """A message will not arrive: it is set aside, and operations hear of it unless it was an alert itself."""
@@ -128,6 +138,8 @@ class Outbox:
         row = await sendings.held(tx, channel, provider_id)
         if row is None:
             return False
+        if row.carried_at is None and await sendings.carried(tx, row, self._clock()):
+            await self._engine.wake_lane(tx, row.lane)
         if sendings.is_news(row, status):
             await self._note(tx, row, status, error)
         await sendings.forget_early(tx, channel, provider_id)

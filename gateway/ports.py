@@ -88,6 +88,10 @@ class Channel(Protocol):
     def shows_whole(self, approval: ApprovalView) -> bool:
         """Can it be shown here with nothing cut off? Else nobody approves here without opening the whole. Pure."""
 
+    @property
+    def keeps_order(self) -> bool:
+        """The carrier hands the messages of a lane on in the order in which it took them."""
+
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         """A reply in the messages that carry it to `to`, in order; mostly one. Of a part it is that part. Pure."""
 

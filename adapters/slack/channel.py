@@ -72,6 +72,10 @@ class SlackChannel:
     def by_code(self) -> bool:
         return False
 
+    @property
+    def keeps_order(self) -> bool:
+        return True
+
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return markdown.pages(text)
 

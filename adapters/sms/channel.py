@@ -53,6 +53,10 @@ class SmsChannel:
     def by_code(self) -> bool:
         return True
 
+    @property
+    def keeps_order(self) -> bool:
+        return False
+
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return [text]
 

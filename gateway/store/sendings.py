@@ -76,6 +76,25 @@ async def end(tx: Tx, row: OutboxRow, **values: Any) -> bool:
     return await changed(tx.db, update(table(OutboxRow)).where(*ours).values(**values)) == 1
 
 
+async def hold_next(tx: Tx, row: OutboxRow, until: datetime) -> None:
+    """The part after this one waits until then, or until `carried`."""
+    await changed(tx.db, _next(row).values(not_before=until))
+
+
+async def carried(tx: Tx, row: OutboxRow, now: datetime) -> bool:
+    """The carrier has handed it on. True: the part after it waited for that, and may go."""
+    first = update(table(OutboxRow)).where(col(OutboxRow.id) == row.id, col(OutboxRow.carried_at).is_(None))
+    return await changed(tx.db, first.values(carried_at=now)) == 1 and (
+        await changed(tx.db, _next(row).values(not_before=None)) == 1
+    )
+
+
+def _next(row: OutboxRow) -> Any:
+    """The part after it, unless somebody has begun to send it."""
+    after = (col(OutboxRow.lane) == row.lane, among(OutboxRow.status, *OPEN), col(OutboxRow.follows_id) == row.id)
+    return update(table(OutboxRow)).where(*after, col(OutboxRow.attempts) == 0)
+
+
 async def drop_unsent(tx: Tx, outbox_id: int) -> bool:
     """Take back a message nobody has begun to send. False: too late."""
     queued = (col(OutboxRow.id) == outbox_id, col(OutboxRow.status) == "queued", col(OutboxRow.attempts) == 0)

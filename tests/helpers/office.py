@@ -28,6 +28,7 @@ class Carrier:
         self.arrived: list[str] = []
         self.script: deque[Any] = deque()
         self.can_look_up = True
+        self.keeps_order = True
         self.finds = ""
         self.looks: deque[Exception] = deque()
         self.bears: Pace | None = None

@@ -51,6 +51,10 @@ class Scripted:
     def by_code(self) -> bool:
         return self.name == "sms"
 
+    @property
+    def keeps_order(self) -> bool:
+        return self.name != "sms"
+
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
         return text.split("\f")
 
