@@ -13,9 +13,10 @@ from twilio.rest import Client
 from adapters.sms import inbound, render
 from adapters.sms.checks import Checks
 from adapters.sms.endpoint import Endpoint
+from adapters.sms.media import Media
 from adapters.sms.refusals import is_passing, meaning
 from adapters.sms.settings import SmsSettings
-from gateway.errors import GiveUp, TryLater, Uncertain, Unknowable
+from gateway.errors import TryLater, Uncertain, Unknowable
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, ThreadRef
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 
@@ -45,6 +46,7 @@ class SmsChannel:
         if settings.api_url:
             self._client.api.base_url = settings.api_url.rstrip("/")
         self._checks = Checks(settings, self._client, clock)
+        self._media = Media(settings, self._client, self._http)
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         return Endpoint(self._settings, self._public_url).routes(door)
@@ -124,7 +126,7 @@ class SmsChannel:
         return [Missed(event, _after(sent.get(event.sender.address, []), event.sent_at)) for event in read]
 
     async def fetch(self, media: MediaRef, of: ThreadRef, *, most: int) -> Blob:
-        raise GiveUp("files of text messages are not fetched yet")
+        return await self._media.fetch(media, most)
 
     async def check(self) -> Sequence[Finding]:
         return await self._checks.findings()

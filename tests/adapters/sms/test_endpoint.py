@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.sms.channel import SmsChannel
 from adapters.sms.settings import SmsSettings
-from gateway.errors import GiveUp, KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import Delivery, DeliveryReported, MediaRef, Receipt, Say, ThreadRef
+from gateway.errors import KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.events import Delivery, DeliveryReported, Receipt, Say, ThreadRef
 from gateway.ports import Added
 from tests.adapters.doors import Call, HangsUp, OutsideSystem, RecordingDoor, nobody_listens
 from tests.adapters.sms.test_inbound import ACCOUNT, ALICE, OURS, TEXT
@@ -339,12 +339,6 @@ async def test_a_text_nobody_knows_the_time_of_cannot_be_looked_up() -> None:
     async with sms() as channel:
         with pytest.raises(Unknowable):
             await channel.find(HELLO)
-
-
-async def test_pictures_are_not_fetched_yet() -> None:
-    async with sms() as channel:
-        with pytest.raises(GiveUp):
-            await channel.fetch(MediaRef(where="https://api.twilio.com/x"), HELLO.to, most=1)
 
 
 async def test_everything_for_one_number_waits_in_one_lane() -> None:
