@@ -161,6 +161,9 @@ class Instant:
     def pace(self, lane: str) -> Pace | None:
         return None
 
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        return None
+
     async def send(self, message: Outbound) -> Receipt:
         self._sent += 1
         return Receipt(provider_id=f"SM{self._sent:032d}")

@@ -58,6 +58,8 @@ class CatchingUp:
 
     async def _was_answered(self, name: str, missed: Missed) -> bool:
         """It is old, and something followed that our rows do not know: a restored backup has forgotten the answer."""
+        if missed.event.consent is not None:
+            return False  # what they want is kept with its time, and answered by nobody here
         sent_at = missed.event.sent_at
         if not missed.followed_by or sent_at is None or sent_at > self._clock() - self._late_after:
             return False

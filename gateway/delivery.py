@@ -5,15 +5,17 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway import audit, codes, context
-from gateway.approvals.views import hidden_too
-from gateway.errors import KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
-from gateway.events import AskApproval, Outbound, Receipt, Remind, Say, ShowOutcome, outbounds
-from gateway.outbox import Outbox
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway import audit, context, outgoing
+from gateway.consents import WANTS_NONE
+from gateway.errors import KeyRefused, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.events import Outbound, Receipt, Say, ThreadRef
+from gateway.outbox import Outbox, unsent
 from gateway.policy import Policy
 from gateway.ports import Channel, Clock, Pace
 from gateway.retry import pause
@@ -37,6 +39,7 @@ class Try:
 
     row: OutboxRow
     looks: bool
+    at: datetime
     stale: bool = False  # it may have been sent in a past that a restored backup does not remember
 
 
@@ -50,6 +53,7 @@ class Result:
     not_before: datetime | None = None
     unsure: bool = False  # a send may have gone out, and nobody knows whether it arrived
     alarm: str = ""  # what operations should hear of the channel
+    unwanted_at: ThreadRef | None = None  # they want no messages there
 
 
 class Delivery:
@@ -154,32 +158,23 @@ class Delivery:
         stale = late and untried and await self._before_a_gap(tx, since)
         looks = row.status != "queued" or stale  # found `sending`: whoever sent it was cut off
         values: dict[str, Any] = {}
-        if late and not looks and row.unsure == 0 and (marked := self._marked(row)) is not None:
+        if (
+            late
+            and not looks
+            and row.unsure == 0
+            and (marked := outgoing.marked(row, self._words.late_reply)) is not None
+        ):
             values = {"payload": marked, "about_at": None}
         if not await sendings.begin(tx, row, "unknown" if looks else "sending", **values):
             return None
         if "payload" in values:
             row.payload = values["payload"]
             tx.db.expunge(row)
-        return Try(row, looks, stale)
+        return Try(row, looks, now, stale)
 
     async def _before_a_gap(self, tx: Tx, since: datetime) -> bool:
         gap = await marks.at(tx.db, marks.GAP)
         return gap is not None and since <= gap
-
-    def _marked(self, row: OutboxRow) -> str | None:
-        """The same reply, saying how late it is: once and for all, so that a look-up finds these words.
-
-        None for what is no reply, or cannot be read: the try itself says so.
-        """
-        try:
-            message = outbounds.validate_json(row.payload)
-        except ValueError:
-            return None
-        if row.about_at is None or not isinstance(message, Say):
-            return None
-        said = self._words.late_reply.format(when=f"{row.about_at:%d %b %H:%M} UTC")
-        return outbounds.dump_json(replace(message, text=f"{said}\n\n{message.text}")).decode()
 
     async def _settle(self, tx: Tx, lane: str, holder: str, tried: Try, result: Result) -> Try | None:
         now, row = self._clock(), tried.row
@@ -194,6 +189,9 @@ class Delivery:
             await audit.shown(tx, row, result.receipt, now)
         if result.receipt is not None:
             await self._outbox.taken(tx, row, now)
+        if result.unwanted_at is not None:
+            await self._outbox.consents.refused(tx, result.unwanted_at, tried.at)
+            await self._outbox.unwanted(tx, row)
         if result.status == "failed":
             await self._outbox.undelivered(tx, row, result.error or "")
         if result.alarm:
@@ -215,17 +213,23 @@ class Delivery:
         if channel is None:
             return Result("failed", error=f"the channel {row.channel} is not configured")
         try:
-            message = await self._message(row)
+            message = await outgoing.message(self._store, row, self._policy, self._key)
             if message is None:
                 return Result("dropped", error="what it changes was never shown")
-            if sending and not await self._store.read(lambda db: sendings.is_ours(db, row)):
-                return Result("queued")  # `_settle` sees that another process has it
+            if sending:
+                is_ours, are_out = await self._store.read(lambda db, to=message.to: self._look_again(db, row, to))  # type: ignore[misc]
+                if not is_ours:
+                    return Result("queued")  # `_settle` sees that another process has it
+                if are_out:
+                    raise OptedOut(WANTS_NONE)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 return await (self._send(channel, message) if sending else self._look(channel, message, tried))
         except TryLater as error:
             status = "queued" if sending else "unknown"
             alarm = str(error) if isinstance(error, KeyRefused) else ""
             return self._later(row, status, str(error), asked_for=error.retry_after, alarm=alarm)
+        except OptedOut as error:
+            return Result(unsent(row), error=str(error), unwanted_at=message.to if message else None)
         except WillNeverArrive as error:
             # A private word to somebody who has left is nothing that a person could send again.
             whispered = isinstance(message, Say) and message.only_for
@@ -237,21 +241,9 @@ class Delivery:
             log.exception("it could not be sent")
             return self._later(row, "unknown", type(error).__name__, doubt=True, looked=not sending)
 
-    async def _message(self, row: OutboxRow) -> Outbound | None:
-        message = outbounds.validate_json(row.payload)
-        ref = f"gh-{row.id}-{row.created_at:%Y%m%d%H%M%S}"
-        message = replace(message, ref=ref, queued_at=min(row.created_at, row.about_at or row.created_at))
-        if isinstance(message, AskApproval | Remind | ShowOutcome):
-            message = replace(message, approval=hidden_too(message.approval, self._policy))
-        if isinstance(message, AskApproval | Remind) and message.code_n:
-            code = codes.code(self._key, message.approval.id, message.code_for, message.code_n)
-            message = replace(message, code=code)
-        if not isinstance(message, ShowOutcome | Remind):
-            return message
-        shown = await self._store.read(lambda db: sendings.get(db, row.changes_id or 0))
-        receipt = None if shown is None or shown.provider_id is None else Receipt(provider_id=shown.provider_id)
-        # A reminder of what never went out stands for it; there is nothing that an outcome could change.
-        return None if receipt is None and isinstance(message, ShowOutcome) else replace(message, receipt=receipt)
+    async def _look_again(self, db: AsyncSession, row: OutboxRow, to: ThreadRef) -> tuple[bool, bool]:
+        """Right before a send: is this try still ours, and do they want no messages there?"""
+        return await sendings.is_ours(db, row), await self._outbox.consents.are_out(db, to)
 
     async def _send(self, channel: Channel, message: Outbound) -> Result:
         return Result("sent", receipt=await channel.send(message))

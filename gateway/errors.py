@@ -14,6 +14,7 @@ GatewayError
 │   └── DatabaseAway     the database did not answer in time: the platform is told 503
 ├── GiveUp               the same call will never succeed
 │   ├── WillNeverArrive  the carrier will not deliver this message: tell operations
+│   │   └── OptedOut     nor any other to them: they want no messages from us
 │   ├── FileTooLarge     a file has more bytes than were asked for
 │   ├── AgentRefused     the platform said no for good (bad key, unknown agent)
 │   └── SessionGone      the platform no longer knows the session
@@ -80,6 +81,10 @@ class GiveUp(GatewayError):
 
 
 class WillNeverArrive(GiveUp):
+    pass
+
+
+class OptedOut(WillNeverArrive):
     pass
 
 

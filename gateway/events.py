@@ -26,48 +26,13 @@ from gateway.agent_events import (
     TurnFailed as TurnFailed,
     UserPosted as UserPosted,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRef:
-    """One conversation as its channel sees it, and where an answer goes. `key` is opaque outside its adapter.
-
-    `account` is our end (a Slack team, a number, a mailbox); empty means the channel's only account.
-    """
-
-    channel: str
-    account: str
-    key: str
-
-
-class Proof(StrEnum):
-    """How far a sender's identity is proven."""
-
-    NONE = "none"  #: only claimed, such as a mail's From line
-    CARRIER = "carrier"  #: the phone network's word; caller ids can be forged
-    PLATFORM = "platform"  #: signed in at the platform that signed the request
-    TOKEN = "token"  # noqa: S105 - a word, not a token: they showed their own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """An address on a channel: `U0ANA` in team `T0TEAM`, a number, a mail address. `name` is for eyes only."""
-
-    channel: str
-    account: str = ""
-    address: str
-    name: str = ""
-    proof: Proof = Proof.NONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaRef:
-    """Something attached. `where` is opaque outside its adapter (`Channel.fetch` reads it)."""
-
-    where: str
-    mime_type: str = "application/octet-stream"
-    name: str = ""
-    size: int = 0  #: in bytes, where the platform says
+from gateway.senders import (
+    Consent as Consent,
+    Identity as Identity,
+    MediaRef as MediaRef,
+    Proof as Proof,
+    ThreadRef as ThreadRef,
+)
 
 
 class Verdict(StrEnum):
@@ -104,6 +69,7 @@ class MessageReceived:
     version: str = ""  #: of words that were written anew; a later one sorts after an earlier one
     joined: bool = False  #: what the same person wrote after it is in it
     pressed: Pressed | None = None  #: it is a button of ours that they pressed; `text` is what stands on it
+    consent: Consent | None = None  #: then it is about that alone, and no agent sees it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +103,7 @@ class Delivery(StrEnum):
     SENT = "sent"
     DELIVERED = "delivered"
     FAILED = "failed"
+    REFUSED = "refused"  #: failed, for whoever should get it wants no messages from us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from gateway.events import (
     outbounds,
 )
 from gateway.notes import NOTE
-from gateway.store import Store, exporting
+from gateway.store import Store, erasing, exporting
 from gateway.store.erasing import CARDS, NOTHING
 from gateway.store.exporting import Rows
 from gateway.store.tables import ApprovalRow, InboxRow, OutboxRow, TurnRow
@@ -117,7 +117,7 @@ def _entry(entry: HistoryEntry) -> Told:
 def _told(rows: Rows) -> Told:
     row = rows.conversation
     about = {"channel": row.channel, "account": row.account, "thread": row.thread_key, "agent": row.agent}
-    messages = [one for one in rows.came if one.kind in ("message", "verdict")]
+    messages = [one for one in rows.came if one.kind in erasing.WRITTEN]
     said = [one for one in rows.went if one.kind not in CARDS]
     return {
         "id": row.id,

@@ -12,11 +12,13 @@ from gateway import revising
 from gateway.by_words import ByWords
 from gateway.events import DeliveryReported, MessageReceived, lane_events
 from gateway.notes import Notes
+from gateway.opting import Opting
 from gateway.outbox import Outbox
 from gateway.policy import Policy
 from gateway.ports import Added, Clock, Engine
 from gateway.store import Store, Tx, arrivals, erasing, lanes, marks
 from gateway.store.columns import storable
+from gateway.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Inbox:
         self._policy = policy
         self._clock = clock
         self._by_words = by_words
+        self._opting = Opting(outbox, clock, by_words.words if by_words else Words())
         self._notes = Notes(outbox, clock)
 
     async def add(self, event: MessageReceived) -> Added:
@@ -78,6 +81,8 @@ class Inbox:
             "payload": lane_events.dump_json(event).decode(),
             "now": now,
         }
+        if (opted := await self._opting.take(tx, event, kept)) is not None:
+            return opted
         if self._by_words is not None and await self._by_words.concerns(tx.db, event):
             # Kept first: the same words delivered twice decide once.
             if not await arrivals.keep_unrouted(tx, **{**kept, "kind": "verdict", "status": "verdict"}):
@@ -85,6 +90,8 @@ class Inbox:
             await self._by_words.take(tx, event)
             return Added.KEPT
         route = self._policy.route_for(event)
+        if route is not None and (unanswered := await self._opting.unanswered(tx, event, kept)) is not None:
+            return unanswered
         place = None if route is None else await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
         if place is None and (noted := await self._notes.take(tx, event, kept)) is not None:
             return noted

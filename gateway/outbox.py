@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from gateway import audit, emptying
+from gateway.consents import WANTS_NONE, Consents, sent_to
 from gateway.events import Delivery, DeliveryReported, Outbound, Say, ShowOutcome, ThreadRef, outbounds
 from gateway.ports import Channel, Clock, Engine
 from gateway.store import Store, Tx, sendings
@@ -37,6 +38,7 @@ class Outbox:
         self._channels = channels
         self._clock = clock
         self._alerts = alerts
+        self.consents = Consents(channels, clock)
 
     async def add(
         self,
@@ -116,6 +118,11 @@ class Outbox:
         if not row.dedupe_key.startswith("alert:"):
             await self.alert(tx, f"undelivered:{row.channel}", f"message {row.id} on {row.channel} was not sent: {why}")
 
+    async def unwanted(self, tx: Tx, row: OutboxRow) -> None:
+        """A message was not sent to somebody who wants none: nothing that a person could send again."""
+        log.info("message %s on %s was not sent: %s", row.id, row.channel, WANTS_NONE)
+        await audit.reported(tx, row, "undelivered", self._clock())
+
     async def report(self, report: DeliveryReported) -> None:
         """Note what a carrier said of a message. Never moves backwards; twice is safe.
 
@@ -146,14 +153,24 @@ class Outbox:
         return True
 
     async def _note(self, tx: Tx, row: OutboxRow, status: str, error: str | None) -> None:
-        if status == "failed" and emptying.is_empty(row.payload):
+        if status in ("failed", Delivery.REFUSED) and emptying.is_empty(row.payload):
             # Erased or purged since: there is nothing that a person could send again.
             await sendings.report(tx, row.id, "dropped", None)
             await audit.reported(tx, row, "undelivered", self._clock())
             log.info("message %s on %s was not delivered; its words are gone: %s", row.id, row.channel, error)
             return
+        if status == Delivery.REFUSED:
+            await self.consents.refused(tx, sent_to(row.payload), row.sent_at or row.created_at)
+            status = unsent(row)
         await sendings.report(tx, row.id, status, error)
-        if status == "failed":
+        if status == "dropped":
+            await self.unwanted(tx, row)
+        elif status == "failed":
             await self.undelivered(tx, row, f"the carrier gave up: {error}")
         elif status == "delivered":
             await audit.reported(tx, row, "delivered", self._clock())
+
+
+def unsent(row: OutboxRow) -> str:
+    """What becomes of a message to somebody who wants none. A request that did not arrive must go to others."""
+    return "failed" if row.kind == "ask" else "dropped"

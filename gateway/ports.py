@@ -104,8 +104,14 @@ class Channel(Protocol):
     def pace(self, lane: str) -> Pace | None:
         """How fast a lane may be served, by all processes together; None: as fast as it goes. Pure."""
 
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        """By which account and address it is kept that whoever gets a message to `to` wants none. Pure.
+
+        None: nobody says so here.
+        """
+
     async def send(self, message: Outbound) -> Receipt:
-        """Deliver once. Raises `TryLater`, `WillNeverArrive` or `Uncertain`; the caller owns retries."""
+        """Deliver once. Raises `TryLater`, `WillNeverArrive`, `OptedOut` or `Uncertain`; the caller owns retries."""
 
     async def find(self, message: Outbound) -> Receipt | None:
         """Did an uncertain send arrive? None: no. Raises `Unknowable` where the carrier cannot tell."""

@@ -29,4 +29,8 @@ class Words:
         "Only the buttons of the card decide. What you wrote is kept as a note with this request; "
         "it is sent neither to the agent nor to the customer."
     )
+    #: to HELP, where the carrier does not answer it; empty: nothing is said
+    help: str = (
+        "You are writing with an automated assistant. Reply STOP to get no more messages, START to get them again."
+    )
     reached: str = "Thank you. Your answer reached us; it decided nothing."

@@ -88,6 +88,9 @@ class SlackChannel:
     def pace(self, lane: str) -> Pace | None:
         return PACE
 
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        return None
+
     async def send(self, message: Outbound) -> Receipt:
         try:
             return await self._send(message, render.message(message))

@@ -10,7 +10,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from adapters.sms import inbound, render
+from adapters.sms import inbound, keywords, render
 from adapters.sms.checks import Checks
 from adapters.sms.endpoint import Endpoint
 from adapters.sms.media import Media
@@ -70,6 +70,9 @@ class SmsChannel:
 
     def pace(self, lane: str) -> Pace | None:
         return None
+
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        return keywords.consent_of(to, ours=self._settings.sender_to(to.key))
 
     async def send(self, message: Outbound) -> Receipt:
         text, ours = render.text_for(message), message.to.account or self._settings.sender

@@ -4,12 +4,13 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from adapters.sms import buttons
+from adapters.sms import buttons, keywords
 from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
 WHATSAPP = "whatsapp:"  # before a number there; Twilio's way to write it. `WaId` is the same number, and not needed
 MAX_MEDIA = 10  # Twilio's own limit for one message
+OPTED_OUT = "21610"  # whoever should have got it has written STOP
 STATES = {
     "accepted": Delivery.ACCEPTED,
     "scheduled": Delivery.ACCEPTED,
@@ -34,6 +35,7 @@ def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
     if not (sid and theirs and to):
         raise Unreadable("MessageSid, From or To is missing")
     account = ours if _field(form, "MessagingServiceSid") == ours else to
+    pressed = buttons.read(_field(form, "ButtonPayload"))
     return MessageReceived(
         event_id=sid,
         message_id=sid,
@@ -42,7 +44,8 @@ def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
         text=_field(form, "Body"),
         media=_media(form),
         own_account=_is_own(account, ours, whatsapp),
-        pressed=buttons.read(_field(form, "ButtonPayload")),
+        pressed=pressed,
+        consent=None if pressed else keywords.read(_field(form, "Body"), _field(form, "OptOutType")),
     )
 
 
@@ -65,6 +68,7 @@ def from_list(text: Any, *, ours: str, whatsapp: str = "") -> MessageReceived | 
         media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(many)),
         own_account=_is_own(account, ours, whatsapp),
         sent_at=text.date_sent or text.date_created,
+        consent=keywords.read(text.body or ""),
     )
 
 
@@ -74,7 +78,10 @@ def read_status(form: FormData) -> DeliveryReported:
     if not sid:
         raise Unreadable("MessageSid is missing")
     state = STATES.get(_field(form, "MessageStatus").lower(), Delivery.ACCEPTED)
-    return DeliveryReported(channel="sms", provider_id=sid, state=state, error=_field(form, "ErrorCode"))
+    code = _field(form, "ErrorCode")
+    if state is Delivery.FAILED and code == OPTED_OUT:
+        state = Delivery.REFUSED
+    return DeliveryReported(channel="sms", provider_id=sid, state=state, error=code)
 
 
 def thread_between(*, ours: str, theirs: str) -> ThreadRef:

@@ -2,9 +2,10 @@
 
 from twilio.base.exceptions import TwilioRestException
 
-from gateway.errors import KeyRefused, TryLater, Uncertain, WillNeverArrive
+from gateway.errors import KeyRefused, OptedOut, TryLater, Uncertain, WillNeverArrive
 
 TOO_MANY = 20429  # Twilio's code beside HTTP 429
+OPTED_OUT = 21610  # whoever should get it has written STOP
 
 
 def meaning(error: TwilioRestException) -> Exception:
@@ -14,6 +15,8 @@ def meaning(error: TwilioRestException) -> Exception:
         return TryLater(said)
     if error.status >= 500:
         return Uncertain(said)
+    if error.code == OPTED_OUT:
+        return OptedOut(said)
     if error.status in (401, 403):
         return KeyRefused(f"{said}: check SMS__ACCOUNT_SID and SMS__AUTH_TOKEN")
     return WillNeverArrive(said)

@@ -46,6 +46,12 @@ class SmsSettings(BaseModel):
             raise ValueError("it holds no key: set it to the secret of a shared key, or to several, newest first")
         return keys
 
+    def sender_to(self, address: str) -> str:
+        """Our end towards an address, where its thread names none."""
+        alone = self.sender.startswith("MG") and not self.whatsapp  # a messaging service picks its own
+        on_whatsapp = address.startswith("whatsapp:") and not alone
+        return f"whatsapp:{self.whatsapp or self.sender}" if on_whatsapp else self.sender
+
     @property
     def tokens(self) -> list[str]:
         """Newest first; more than one during a rotation."""

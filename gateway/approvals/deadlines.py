@@ -144,6 +144,8 @@ class Deadlines:
         """For the sweep: who cannot be reached, or may decide no more, has others beside them; what waited is shown."""
         for approval_id in await self._store.read(requests.partly_unreachable):
             await self._one(approval_id, self._missed)
+        for approval_id in await self._store.read(self._outbox.consents.asked_in_vain):
+            await self._one(approval_id, self._missed)
         for approval_id in await self._store.read(requests.unreachable):
             await self._one(approval_id, self._unreachable)
         for approval_id in await self._store.read(self._successors.wanted):

@@ -23,7 +23,7 @@ from gateway.store.upkeep import LeaseRow, LeftoverRow
 
 NOTHING = "{}"  # in place of a payload
 CARDS = ("ask", "reminder", "outcome")
-WRITTEN = ("message", "verdict")  # by people
+WRITTEN = ("message", "verdict", "consent")  # by people
 
 
 def name_of(conversation_id: int) -> str:

@@ -30,6 +30,8 @@ READ = (
     "unrouted",
     "verdict",
     "note",
+    "consent",
+    "opted_out",
 )
 SENT = ("sent", "delivered", "dropped")
 ENDED = ("done", "failed", "interrupted")

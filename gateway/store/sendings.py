@@ -15,7 +15,7 @@ from gateway.store.tx import Tx
 from gateway.store.upkeep import EarlyReportRow
 
 OPEN = ("queued", "sending", "unknown")
-RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "failed": 3}
+RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "failed": 3, "refused": 3}
 
 
 async def add(tx: Tx, **values: Any) -> int | None:

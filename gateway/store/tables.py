@@ -61,6 +61,7 @@ class InboxRow(SQLModel, table=True):
     message_key: str | None = Field(default=None, unique=True)
     payload: str = Field(sa_column=Column(Body, nullable=False))
     # new | done | joined | withdrawn | capped | interrupted | dead | replayed | dropped | unrouted | verdict | note
+    # | consent | opted_out
     status: str = "new"
     held: bool = False
     attempts: int = 0

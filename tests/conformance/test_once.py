@@ -94,7 +94,7 @@ async def test_of_many_that_are_kept_together_one_that_fails_takes_nothing_along
 
 def _fails_after(core: Core, clock: Clock, number: str = ALICE) -> Callable[[Tx], object]:
     """The inbox's own work, and then a fault in the same transaction."""
-    inbox = Inbox(core.store, core.engine, None, read(POLICY), clock)  # type: ignore[arg-type]  # it sends nothing
+    inbox = Inbox(core.store, core.engine, core.outbox, read(POLICY), clock)
 
     async def deed(tx: Tx) -> None:
         assert await inbox._add(tx, text(number, "kites", "E0" if number == ALICE else "")) is Added.KEPT

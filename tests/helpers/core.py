@@ -34,10 +34,10 @@ from gateway.work.postgres import PostgresEngine
 from tests.helpers.agents import Agents
 from tests.helpers.process import until
 from tests.helpers.rows import rows
-from tests.helpers.scripted import Scripted
+from tests.helpers.scripted import OURS, Scripted
 from tests.helpers.steps import Steps
 
-OURS, ALICE, BOB = "+15557770000", "+15550001111", "+15550002222"
+ALICE, BOB = "+15550001111", "+15550002222"
 ANA = Identity(channel="slack", account="T0TEAM", address="U0ANA", proof=Proof.PLATFORM)
 ALERTS = "C0ALERTS"
 POLICY = """

@@ -47,6 +47,9 @@ class Carrier:
     async def missed(self, since: datetime) -> list[Any]:
         return []
 
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        return None
+
     async def send(self, message: Outbound) -> Receipt:
         assert isinstance(message, Say)
         self.began.set()

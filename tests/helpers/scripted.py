@@ -11,6 +11,8 @@ from gateway.events import ApprovalView, AskApproval, MediaRef, MessageReceived,
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
 from tests.helpers.steps import Steps
 
+OURS = "+15557770000"  # the only account of a channel
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -66,6 +68,9 @@ class Scripted:
 
     def pace(self, lane: str) -> Pace | None:
         return None
+
+    def consent_of(self, to: ThreadRef) -> ThreadRef | None:
+        return ThreadRef(self.name, to.account or OURS, to.key) if self.by_code else None
 
     async def send(self, message: Outbound) -> Receipt:
         await self._steps.at(f"{self.name} sending")

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.sms.channel import SmsChannel
 from adapters.sms.settings import SmsSettings
-from gateway.errors import KeyRefused, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.errors import KeyRefused, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Delivery, DeliveryReported, Receipt, Say, ThreadRef
 from gateway.ports import Added
 from tests.adapters.doors import Call, HangsUp, OutsideSystem, RecordingDoor, nobody_listens
@@ -273,7 +273,7 @@ async def test_a_text_comes_from_the_account_it_answers_for(
     ("status", "code", "meaning"),
     [
         (400, 21211, WillNeverArrive),
-        (400, 21610, WillNeverArrive),
+        (400, 21610, OptedOut),
         (400, 21614, WillNeverArrive),
         (404, 20404, WillNeverArrive),
         (429, 20429, TryLater),
