@@ -23,6 +23,7 @@ from gateway.approvals import Approvals
 from gateway.attachments import Fetching
 from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
+from gateway.code_lock import CodeLock
 from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
@@ -147,7 +148,14 @@ async def build(
         fetching, slots = Fetching(channels, clock), settings.turn_slots
         turns = Turns(store, platform, endings, policy, clock, live, fetching, stopping=stopping, slots=slots)
         conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
-        inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, keys))
+        inbox = Inbox(
+            store,
+            engine,
+            outbox,
+            policy,
+            clock,
+            ByWords(approvals, outbox, clock, words, keys, CodeLock(outbox, policy, clock)),
+        )
         installing = Installing(store, outbox, keys, clock)
         door = Door(inbox, approvals, Reaching(store, outbox, policy, clock), installing)
         heads = policy.operations.heads and bool(policy.operations.alerts)

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import codes as makes, sentences, verdicts
 from gateway.approvals import Approvals
+from gateway.code_lock import CodeLock
 from gateway.events import MessageReceived, Pressed, Say, Verdict
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Decision
@@ -24,6 +25,18 @@ REMEMBERED = timedelta(days=1)  # so long after its last code was good, a person
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """The codes that somebody was sent in this thread: good ones, those that ran out, those of what is settled."""
+
+    good: Sequence[CodeRow]
+    late: Sequence[CodeRow]
+    void: Sequence[CodeRow]
+
+    def all(self) -> list[CodeRow]:
+        return [*self.good, *self.late, *self.void]
+
+
+@dataclass(frozen=True, slots=True)
 class ByWords:
     """Reads verdicts at the door, before any agent."""
 
@@ -32,47 +45,46 @@ class ByWords:
     clock: Clock
     words: Words
     keys: Sequence[str]
+    lock: CodeLock
 
     async def concerns(self, db: AsyncSession, event: MessageReceived) -> bool:
-        """Is it a button, does it hold a code of theirs, or only a verb and a code, from who was sent one lately?
+        """Is it a button, does it hold a code of theirs, or only verbs and codes, from who was sent one lately?
 
         Anything else is for the agent: a sentence may have six digits of its own in it.
         """
         if event.pressed is not None:
             return True
-        if verdicts.read(event.text) is None:
+        written = verdicts.codes_in(event.text)
+        if not written:
             return False
-        address, now = _address(event), self.clock()
-        since = now - REMEMBERED
         if await self._checked(db, event) is not None:
             return True
-        if verdicts.is_bare(event.text) and await codes.has_ever(db, address, since):
-            return True
-        good, late = await codes.open_for(db, address, now), await codes.late(db, address, now)
-        given = [*good, *late, *await codes.void(db, address, since)]
-        return any(self._whose(code, given) for code in verdicts.codes_in(event.text))
+        given = await self._given(db, event)
+        if verdicts.is_bare(event.text):
+            since = self.clock() - REMEMBERED
+            return bool(given.all()) or await codes.has_ever(db, _address(event), since)
+        return any(self._whose(code, given.all()) for code in written)
 
     async def take(self, tx: Tx, event: MessageReceived) -> None:
-        """Decide by this message, or say why it decided nothing."""
+        """Decide by this message, or say why it decided nothing. Of a locked address nothing is compared or said."""
         if event.pressed is not None:
             await self._press(tx, event, event.pressed)
             return
-        read, address = verdicts.read(event.text), _address(event)
         if (check := await self._checked(tx.db, event)) is not None:  # never an approval's code as well
             await checks.answered(tx, check.id, self.clock())
             await self._answer(tx, event, self.words.reached)
             return
-        now = self.clock()
-        good, late = await codes.open_for(tx.db, address, now), await codes.late(tx.db, address, now)
+        if await self.lock.is_on(tx, event.sender):
+            return  # they were told when it began; whoever forges their number must not flood them
+        read, given = verdicts.read(event.text), await self._given(tx.db, event)
         if isinstance(read, Decided):
-            void = await codes.void(tx.db, address, now - REMEMBERED)  # who is late hears who decided
-            if one := self._whose(read.code, [*good, *void]):
+            if one := self._whose(read.code, [*given.good, *given.void]):  # who is late hears who decided
                 await self._decide(tx, event, read, one)
                 return
-            if one := self._whose(read.code, late):
+            if one := self._whose(read.code, given.late):
                 await self._renew(tx, event, one)
                 return
-        await self._answer(tx, event, self.words.verdict_unclear if good or late else self.words.verdict_none)
+        await self._decided_nothing(tx, event, given)
 
     async def _press(self, tx: Tx, event: MessageReceived, button: Pressed) -> None:
         """What they pressed is only claimed: by the sender's address and today's policy it counts, or not."""
@@ -86,6 +98,13 @@ class ByWords:
         """The test message that this answers."""
         read = verdicts.read(event.text)
         return await checks.waits(db, _address(event), read.code, self.clock()) if isinstance(read, Decided) else None
+
+    async def _given(self, db: AsyncSession, event: MessageReceived) -> Given:
+        """Without those that another number of ours sent them: a code is good in its own thread."""
+        address, now = _address(event), self.clock()
+        good, late = await codes.open_for(db, address, now), await codes.late(db, address, now)
+        void = await codes.void(db, address, now - REMEMBERED)
+        return Given(*([one for one in some if _is_from(one, event)] for some in (good, late, void)))
 
     def _whose(self, code: str, given: Sequence[CodeRow]) -> CodeRow | None:
         return next((one for one in given if makes.is_code(code, self.keys, one.approval_id, one.address, one.n)), None)
@@ -107,6 +126,20 @@ class ByWords:
         elif decision.result != "decided":
             await self._answer(tx, event, _said(decision))
 
+    async def _decided_nothing(self, tx: Tx, event: MessageReceived, given: Given) -> None:
+        """A wrong code, which counts, or words beside a code of theirs. The answer is the same for any wrong code."""
+        meant = verdicts.is_bare(event.text)
+        if meant and not any(self._whose(code, given.all()) for code in verdicts.codes_in(event.text)):
+            until = await self.lock.missed(tx, event.sender)
+            if until is not None:
+                asked = [one.approval_id for one in given.good]
+                other = await self.approvals.elsewhere(tx.db, asked, event.sender)
+                said = self.words.codes_locked.format(until=sentences.time(until))
+                await self._answer(tx, event, said + sentences.elsewhere(other))
+                return
+        answer = self.words.verdict_unclear if given.good or given.late else self.words.verdict_none
+        await self._answer(tx, event, answer)
+
     async def _answer(self, tx: Tx, event: MessageReceived, text: str) -> None:
         await self.outbox.add(tx, Say(to=event.thread, text=text), key=_key("verdict", event))
 
@@ -127,3 +160,8 @@ def _key(what: str, event: MessageReceived) -> str:
 
 def _address(event: MessageReceived) -> str:
     return f"{event.thread.channel}:{event.sender.address}"
+
+
+def _is_from(one: CodeRow, event: MessageReceived) -> bool:
+    """Was it sent by the account of ours that they write to? An empty one is the channel's own."""
+    return one.account == event.thread.account if one.account else event.own_account

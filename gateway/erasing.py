@@ -225,6 +225,7 @@ class Erasing:
 
     async def _empty_strays(self, tx: Tx, strays: Belongings) -> Erased:
         await erasing.forget_checks(tx, strays.channel, strays.address)
+        await erasing.forget_misses(tx, strays.channel, strays.address)
         await erasing.empty_unrouted(tx, strays.unrouted, strays.address)
         await erasing.empty_answers(tx, strays.answers, self._clock())
         return Erased(messages_in=len(strays.unrouted), messages_out=len(strays.answers))

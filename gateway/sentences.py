@@ -3,6 +3,7 @@
 Nothing about a request to somebody who may not decide it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gateway.events import ApprovalState, ApprovalView
@@ -17,6 +18,7 @@ SEEN = {
     "not_yours": "This test is for somebody else. Nothing was changed.",
     "over": "This test is over. Nothing was changed.",
 }
+SURFACES = {"slack": "in Slack", "api": "with gateway approvals"}
 FIXED = {
     "unknown": "This request is not known here (any more). Nothing was changed.",
     "unsure": "Whether this request is yours to decide could not be looked up. Nothing was changed; try again.",
@@ -72,6 +74,12 @@ def outcome(asked: ApprovalView) -> str:
             return f"Withdrawn{when}. {asked.reason}".strip()
         case ApprovalState.PENDING:
             return "Waiting for a decision."
+
+
+def elsewhere(surfaces: Sequence[str]) -> str:
+    """Where else somebody may decide, for those who read it in a text. Empty: nowhere."""
+    where = " or ".join(SURFACES[one] for one in surfaces if one in SURFACES)
+    return f" Decide it {where}." if where else ""
 
 
 def by_whom(asked: ApprovalView) -> str:

@@ -10,7 +10,7 @@ from gateway.policy import Retention
 from gateway.ports import Clock, Engine
 from gateway.retaining import Retaining
 from gateway.sealing import Sealing
-from gateway.store import Store, Tx, arrivals, lanes, leases, marks, sendings, timers
+from gateway.store import Store, Tx, arrivals, lanes, leases, marks, misses, sendings, timers
 from gateway.store.store import DATABASE_AWAY
 from gateway.store.tables import TimerRow
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=3)
 SIGN_OF_LIFE = timedelta(seconds=5)
 UNCLAIMED = timedelta(days=1)  # a carrier's report of something we know nothing of
+WRONG_CODES = timedelta(hours=1)  # longer than they count
 AFTER_A_FAULT = timedelta(minutes=1)
 BACKLOG = timedelta(minutes=5)  # the oldest event that could be worked on: then operations hear of it
 
@@ -79,6 +80,7 @@ class Sweep:
                 await marks.put(tx, marks.GAP, now)
             await marks.put(tx, marks.ALIVE, now)
             await sendings.forget_early_before(tx, now - UNCLAIMED)
+            await misses.forget_before(tx, now - WRONG_CODES)
             if oldest is not None and now - oldest > BACKLOG:
                 minutes = (now - oldest).total_seconds() // 60
                 await self._outbox.alert(

@@ -25,6 +25,7 @@ class Words:
     verdict_unclear: str = "That decided nothing. To decide, reply YES or NO and one code, such as YES 123456."
     verdict_none: str = "That decided nothing: no request of yours is open."
     code_replaced: str = "That code ran out and decided nothing. Please use the newer one that I sent you."
+    codes_locked: str = "Too many wrong codes. No code from this number decides before {until}."
     only_buttons: str = (
         "Only the buttons of the card decide. What you wrote is kept as a note with this request; "
         "it is sent neither to the agent nor to the customer."

@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
 
 from adapters.sms import segments
 from gateway import sentences
@@ -12,7 +11,6 @@ MAX_CHARS = 1600  # Twilio refuses a longer Body (error 21617)
 TEST = (
     "This is a test of Gatehouse's approvals, and decides nothing. Please reply YES {code} to show that it reached you."
 )
-SURFACES = {"slack": "in Slack", "api": "with gateway approvals"}
 MAX_REQUEST = 480  # three segments; a request that needs more is not approved by text
 
 
@@ -48,13 +46,8 @@ def _request(before: str, message: AskApproval | Remind) -> str:
     """Action and arguments first, in one segment if it fits. What cannot be shown whole cannot be approved here."""
     asked = message.approval
     what, until = before + _cut(_what(asked)), f"Expires {sentences.time(asked.expires_at)}."
-    texts = [f"{what}\n{how} {until}" for how in _ways(asked, message.code, _elsewhere(message.elsewhere))]
+    texts = [f"{what}\n{how} {until}" for how in _ways(asked, message.code, sentences.elsewhere(message.elsewhere))]
     return min(texts, key=segments.count)
-
-
-def _elsewhere(surfaces: Sequence[str]) -> str:
-    where = " or ".join(SURFACES[one] for one in surfaces if one in SURFACES)
-    return f" Decide it {where}." if where else ""
 
 
 def _ways(asked: ApprovalView, code: str, elsewhere: str) -> tuple[str, ...]:

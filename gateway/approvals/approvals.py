@@ -50,7 +50,7 @@ class Approvals:
         self._people = people or People(policy, {}, clock)
         by_code = [name for name, channel in channels.items() if channel.by_code]
         self._seeing = Seeing(policy, clock)
-        texted = Texted(self._seeing, policy, clock, key=key)
+        self._texted = texted = Texted(self._seeing, policy, clock, key=key)
         self._showing = showing = Showing(outbox, policy, texted, by_code=by_code)
         self._settling = Settling(engine, showing, clock)
         self._opening = Opening(outbox, self._settling, showing, policy, clock, words)
@@ -167,6 +167,11 @@ class Approvals:
         """
         ballot = Ballot(who=who, via=via, membership=Membership())
         return await self._deciding.renew(tx, approval_id, ballot, to, key=key)
+
+    async def elsewhere(self, db: AsyncSession, approval_ids: Sequence[str], who: Identity) -> list[str]:
+        """The other surfaces on which `who` may approve any of these."""
+        rows = [row for one in dict.fromkeys(approval_ids) if (row := await requests.get(db, one)) is not None]
+        return list(dict.fromkeys(surface for row in rows for surface in self._texted.elsewhere(row, who)))
 
     async def edit(
         self, approval_id: str, who: Identity, arguments: dict[str, Any], *, via: str, digest: str

@@ -28,14 +28,15 @@ class Showing:
         view = await to_show(tx.db, row, self._policy)
         for written in places:
             to, address = await self._where(tx, row, written, view)
-            out = AskApproval(to=to, approval=view, **await self._way(tx, row, address))
+            out = AskApproval(to=to, approval=view, **await self._way(tx, row, address, to))
             await self._outbox.add(tx, out, key=f"ask:{row.id}:{written}", **about(row))
 
     async def remind(self, tx: Tx, row: ApprovalRow, which: str) -> None:
         """Draw attention to every showing; a texted code is made anew."""
         view = await to_show(tx.db, row, self._policy)
         for shown in await self._shown(tx, row):
-            out = Remind(to=_destination(shown), approval=view, **await self._way(tx, row, _code_for(shown)))
+            to = _destination(shown)
+            out = Remind(to=to, approval=view, **await self._way(tx, row, _code_for(shown), to))
             await self._outbox.add(tx, out, key=f"{which}:{shown.id}", changes_id=shown.id, **about(row))
 
     async def show(self, tx: Tx, row: ApprovalRow, *, stage: str, waiting: str = "", told: str = "") -> None:
@@ -57,7 +58,8 @@ class Showing:
         view = await to_show(tx.db, row, self._policy)
         for shown in await self._shown(tx, row):
             if address := _code_for(shown):
-                out = Remind(to=_destination(shown), approval=view, **await self._way(tx, row, address))
+                to = _destination(shown)
+                out = Remind(to=to, approval=view, **await self._way(tx, row, address, to))
                 await self._outbox.add(tx, out, key=f"{stage}:{shown.id}", changes_id=shown.id, **about(row))
 
     async def renew(self, tx: Tx, row: ApprovalRow, to: ThreadRef, address: str, *, key: str) -> bool:
@@ -66,7 +68,7 @@ class Showing:
             return False
         view = await to_show(tx.db, row, self._policy)
         first = next((one.id for one in await self._shown(tx, row) if _code_for(one) == address), None)
-        out = Remind(to=to, approval=view, late=True, **await self._way(tx, row, address))
+        out = Remind(to=to, approval=view, late=True, **await self._way(tx, row, address, to))
         await self._outbox.add(tx, out, key=key, changes_id=first, **about(row))
         return True
 
@@ -111,8 +113,8 @@ class Showing:
             address = f"{to.channel}:{to.key}"
         return to, address if to.channel in self._by_code else ""
 
-    async def _way(self, tx: Tx, row: ApprovalRow, address: str) -> dict[str, Any]:
-        return await self._texted.way(tx, row, address) if address else {}
+    async def _way(self, tx: Tx, row: ApprovalRow, address: str, to: ThreadRef) -> dict[str, Any]:
+        return await self._texted.way(tx, row, address, to.account) if address else {}
 
 
 def _destination(shown: OutboxRow) -> ThreadRef:

@@ -24,23 +24,23 @@ class Texted:
         self._clock = clock
         self._key = key
 
-    async def way(self, tx: Tx, row: ApprovalRow, address: str) -> dict[str, Any]:
+    async def way(self, tx: Tx, row: ApprovalRow, address: str, account: str) -> dict[str, Any]:
         """What a message to this address says of deciding, as words of `AskApproval`; with the address's next code.
 
-        There is none where the policy does not let them approve by text.
+        There is none where the policy does not let them approve by text. It is good in the thread with `account`.
         """
         channel, _, own = address.partition(":")
         who = Identity(channel=channel, address=own)
-        other = self._elsewhere(row, who)
+        other = self.elsewhere(row, who)
         if self._seeing.voter(row, Ballot(who, via=channel)) is None or not approvable(row, self._policy, channel):
             return {"code_for": address, "elsewhere": other}
-        return {"code_for": address, "code_n": await self._next_code(tx, row, address), "elsewhere": other}
+        return {"code_for": address, "code_n": await self._next_code(tx, row, address, account), "elsewhere": other}
 
     async def has_good(self, tx: Tx, row: ApprovalRow, address: str) -> bool:
         """Is a code of theirs for it out that has not run out?"""
         return any(one.approval_id == row.id for one in await codes.open_for(tx.db, address, self._clock()))
 
-    async def _next_code(self, tx: Tx, row: ApprovalRow, address: str) -> int:
+    async def _next_code(self, tx: Tx, row: ApprovalRow, address: str, account: str) -> int:
         """One that no other open request of theirs has."""
         now = self._clock()
         others = {
@@ -50,10 +50,10 @@ class Texted:
         while makes.code(self._key, row.id, address, n) in others:
             n += 1
         until = min(now + CODE_LIVES, row.expires_at)
-        await codes.give(tx, row.id, address, n, digest=row.digest, expires_at=until)
+        await codes.give(tx, row.id, address, n, account=account, digest=row.digest, expires_at=until)
         return n
 
-    def _elsewhere(self, row: ApprovalRow, who: Identity) -> tuple[str, ...]:
+    def elsewhere(self, row: ApprovalRow, who: Identity) -> tuple[str, ...]:
         """Where this person sees the request, or can open it, and may approve it."""
         name, approvers = self._policy.person(who), self._seeing.approvers(row)
         in_a_group = any(one.startswith(GROUP) for one in approvers)  # only the channel itself knows of whom

@@ -71,7 +71,9 @@ async def has_ever(db: AsyncSession, address: str, since: datetime) -> bool:
     return (await db.exec(select(CodeRow.id).where(*where).limit(1))).first() is not None
 
 
-async def give(tx: Tx, approval_id: str, address: str, n: int, *, digest: str, expires_at: datetime) -> None:
-    """Twice is one."""
+async def give(
+    tx: Tx, approval_id: str, address: str, n: int, *, account: str, digest: str, expires_at: datetime
+) -> None:
+    """Twice is one. `account`: the one of ours that it is sent from; empty is the channel's own."""
     which = {"approval_id": approval_id, "address": address, "n": n}
-    await insert_new(tx.db, CodeRow, **which, digest=digest, expires_at=expires_at)
+    await insert_new(tx.db, CodeRow, **which, account=account, digest=digest, expires_at=expires_at)

@@ -18,6 +18,7 @@ from gateway.store.evidence import CheckRow, CodeRow, EditRow
 from gateway.store.sendings import OPEN
 from gateway.store.sql import among, changed, insert_new, table
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, OutboxRow, TimerRow, TurnRow, VoteRow
+from gateway.store.texting import MissRow
 from gateway.store.tx import Tx
 from gateway.store.upkeep import LeaseRow, LeftoverRow
 
@@ -223,6 +224,12 @@ async def forget_checks(tx: Tx, channel: str, address: str) -> None:
     """The test messages to an address."""
     theirs = func.lower(col(CheckRow.address)) == f"{channel}:{address}".lower()
     await changed(tx.db, delete(table(CheckRow)).where(theirs))
+
+
+async def forget_misses(tx: Tx, channel: str, address: str) -> None:
+    """The wrong codes from an address."""
+    theirs = func.lower(col(MissRow.address)) == f"{channel}:{address}".lower()
+    await changed(tx.db, delete(table(MissRow)).where(theirs))
 
 
 async def close(tx: Tx, conversation_id: int) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Index, UniqueConstraint
+from sqlalchemy import Column, Index, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from gateway.store import tables
@@ -64,6 +64,7 @@ class CodeRow(SQLModel, table=True):
     id: int = row_id()
     approval_id: str = Field(foreign_key="approvals.id")
     address: str  # channel:address, as approvers are written
+    account: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))  # ours that sent it
     n: int
     digest: str
     expires_at: datetime = time()

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Table, literal_column
+from sqlalchemy import ColumnElement, CursorResult, Table, literal_column, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -44,3 +44,10 @@ async def changed(db: AsyncSession, statement: Any, **values: Any) -> int:
     connection = await db.connection()
     result: CursorResult[Any] = await connection.execute(statement, values or None)
     return int(result.rowcount)
+
+
+async def in_turn(db: AsyncSession, name: str) -> None:
+    """Whoever else says this name waits until the transaction is over. SQLite has one writer anyhow."""
+    connection = await db.connection()
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

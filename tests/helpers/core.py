@@ -13,6 +13,7 @@ from gateway.approvals import Approvals
 from gateway.attachments import Fetching
 from gateway.by_words import ByWords
 from gateway.catching_up import CatchingUp
+from gateway.code_lock import CodeLock
 from gateway.conversations import Conversations
 from gateway.delivery import Delivery
 from gateway.endings import Endings
@@ -188,7 +189,14 @@ def _wired(
     fetching = Fetching(channels, clock)
     turns = Turns(store, ends.agents, endings, policy, clock, live, fetching, stopping=stopping, slots=slots)
     conversations = Conversations(store, engine, turns, endings, outbox, clock, words, stopping=stopping)
-    inbox = Inbox(store, engine, outbox, policy, clock, ByWords(approvals, outbox, clock, words, (KEY,)))
+    inbox = Inbox(
+        store,
+        engine,
+        outbox,
+        policy,
+        clock,
+        ByWords(approvals, outbox, clock, words, (KEY,), CodeLock(outbox, policy, clock)),
+    )
     sweep = Sweep(store, engine, approvals, outbox, clock, late_after=late_after, retention=policy.retention)
     catching_up = CatchingUp(store, inbox, channels, clock, late_after=late_after)
     reconciling = Reconciling(store, ends.agents, approvals, endings, clock)

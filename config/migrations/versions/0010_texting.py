@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("at", TIME, nullable=False),
         sa.UniqueConstraint("channel", "account", "address", name="uq_consents_channel_account_address"),
     )
+    op.add_column("codes", sa.Column("account", sa.String(), nullable=False, server_default=""))
     op.create_table(
         "misses",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
@@ -59,6 +60,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("pages")
     op.drop_table("misses")
+    op.drop_column("codes", "account")
     op.drop_table("consents")
     op.drop_index("ix_outbox_failed_in", "outbox")
     op.drop_index("ix_outbox_route_day", "outbox")
