@@ -67,6 +67,7 @@ class MessageReceived:
     addressed: bool = True  #: False: taken only when the thread already has a conversation
     sent_at: datetime | None = None  #: by the platform's clock, where it says
     version: str = ""  #: of words that were written anew; a later one sorts after an earlier one
+    answerable: bool = True  #: False: kept, and no agent is woken: its sender is a machine, or takes no answer
     joined: bool = False  #: what the same person wrote after it is in it
     pressed: Pressed | None = None  #: it is a button of ours that they pressed; `text` is what stands on it
     consent: Consent | None = None  #: then it is about that alone, and no agent sees it

@@ -89,7 +89,7 @@ class Inbox:
                 return Added.DUPLICATE
             await self._by_words.take(tx, event)
             return Added.KEPT
-        route = self._policy.route_for(event)
+        route = self._policy.route_for(event) if event.answerable else None
         if route is not None and (unanswered := await self._opting.unanswered(tx, event, kept)) is not None:
             return unanswered
         place = None if route is None else await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)

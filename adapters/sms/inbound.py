@@ -1,16 +1,21 @@
 """Twilio's webhooks -> events. Pure: no network, no clock, no database."""
 
+import re
 from typing import Any
 
 from starlette.datastructures import FormData
 
-from adapters.sms import buttons, keywords
+from adapters.sms import buttons, keywords, kinds
+from adapters.sms.senders import can_be_answered
 from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
 WHATSAPP = "whatsapp:"  # before a number there; Twilio's way to write it. `WaId` is the same number, and not needed
 MAX_MEDIA = 10  # Twilio's own limit for one message
 OPTED_OUT = "21610"  # whoever should have got it has written STOP
+MAX_ID = 256  # characters of an id or an address; real ones have 34, and some 20
+MAX_URL = 2000
+COMING = ("", "received", "receiving")
 STATES = {
     "accepted": Delivery.ACCEPTED,
     "scheduled": Delivery.ACCEPTED,
@@ -34,16 +39,23 @@ def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
     sid, theirs, to = (_field(form, name) for name in ("MessageSid", "From", "To"))
     if not (sid and theirs and to):
         raise Unreadable("MessageSid, From or To is missing")
+    if max(len(sid), len(theirs), len(to)) > MAX_ID:
+        raise Unreadable(f"MessageSid, From or To is longer than {MAX_ID} characters")
+    if _field(form, "MessageStatus").lower() not in COMING:
+        raise Unreadable("this is what became of a text: it belongs to /sms/status")
     account = ours if _field(form, "MessagingServiceSid") == ours else to
     pressed = buttons.read(_field(form, "ButtonPayload"))
     return MessageReceived(
         event_id=sid,
         message_id=sid,
         thread=thread_between(ours=account, theirs=theirs),
-        sender=Identity(channel="sms", address=theirs, name=_field(form, "ProfileName"), proof=proof_of(theirs)),
+        sender=Identity(
+            channel="sms", address=theirs, name=_field(form, "ProfileName")[:MAX_ID], proof=proof_of(theirs)
+        ),
         text=_field(form, "Body"),
         media=_media(form),
         own_account=_is_own(account, ours, whatsapp),
+        answerable=can_be_answered(theirs, to, ours),
         pressed=pressed,
         consent=None if pressed else keywords.read(_field(form, "Body"), _field(form, "OptOutType")),
     )
@@ -57,16 +69,15 @@ def from_list(text: Any, *, ours: str, whatsapp: str = "") -> MessageReceived | 
     if not (text.sid and text.from_ and text.to):
         return None
     account = ours if text.messaging_service_sid and text.messaging_service_sid == ours else text.to
-    count = str(text.num_media or "")
-    many = min(int(count), MAX_MEDIA) if count.isascii() and count.isdigit() else 0
     return MessageReceived(
         event_id=text.sid,
         message_id=text.sid,
         thread=thread_between(ours=account, theirs=text.from_),
         sender=Identity(channel="sms", address=text.from_, proof=proof_of(text.from_)),
         text=text.body or "",
-        media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(many)),
+        media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(_many(str(text.num_media or "")))),
         own_account=_is_own(account, ours, whatsapp),
+        answerable=can_be_answered(text.from_, text.to, ours),
         sent_at=text.date_sent or text.date_created,
         consent=keywords.read(text.body or ""),
     )
@@ -102,10 +113,18 @@ def _is_own(account: str, ours: str, whatsapp: str) -> bool:
 
 
 def _media(form: FormData) -> tuple[MediaRef, ...]:
-    count = _field(form, "NumMedia")
-    many = min(int(count), MAX_MEDIA) if count.isascii() and count.isdigit() else 0
-    found = ((_field(form, f"MediaUrl{i}"), _field(form, f"MediaContentType{i}")) for i in range(many))
-    return tuple(MediaRef(where=url, mime_type=mime or "application/octet-stream") for url, mime in found if url)
+    """Each that is counted, also one without an address: it cannot be fetched, and the agent is told so."""
+    return tuple(_file(form, number) for number in range(_many(_field(form, "NumMedia"))))
+
+
+def _file(form: FormData, number: int) -> MediaRef:
+    where, kind = _field(form, f"MediaUrl{number}"), kinds.kind_of(_field(form, f"MediaContentType{number}"))
+    name = kinds.name_of(kind, number + 1)
+    return MediaRef(where=where if len(where) <= MAX_URL else "", mime_type=kind, name=name)
+
+
+def _many(count: str) -> int:
+    return min(int(count), MAX_MEDIA) if re.fullmatch("[0-9]{1,9}", count) else 0
 
 
 def _field(form: FormData, name: str) -> str:

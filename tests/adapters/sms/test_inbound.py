@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -86,7 +87,9 @@ def test_a_picture_without_words_is_a_message() -> None:
     message = read(Body="", NumMedia="1", MediaUrl0="https://api.twilio.com/x/ME1", MediaContentType0="image/jpeg")
 
     assert message.text == ""
-    assert message.media == (MediaRef(where="https://api.twilio.com/x/ME1", mime_type="image/jpeg"),)
+    assert message.media == (
+        MediaRef(where="https://api.twilio.com/x/ME1", mime_type="image/jpeg", name="picture.jpg"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,10 @@ def test_a_picture_without_words_is_a_message() -> None:
     [
         ({"NumMedia": "2", "MediaUrl0": "a", "MediaUrl1": "b"}, 2),
         ({"NumMedia": "1", "MediaUrl0": "a", "MediaUrl1": "b"}, 1),
-        ({"NumMedia": "2", "MediaUrl1": "b"}, 1),
+        ({"NumMedia": "2", "MediaUrl1": "b"}, 2),
+        ({"NumMedia": "1"}, 1),
+        ({"NumMedia": "0", "MediaUrl0": "a"}, 0),
+        ({"NumMedia": "9" * 5000, "MediaUrl0": "a"}, 0),
         ({"NumMedia": "", "MediaUrl0": "a"}, 0),
         ({"NumMedia": "-1", "MediaUrl0": "a"}, 0),
         ({"NumMedia": "many", "MediaUrl0": "a"}, 0),
@@ -104,6 +110,70 @@ def test_a_picture_without_words_is_a_message() -> None:
 )
 def test_media_are_counted_with_care(changes: dict[str, str], many: int) -> None:
     assert len(read(**changes).media) == many
+
+
+def test_each_file_of_a_message_has_a_name_of_its_own() -> None:
+    kinds = ["image/jpeg", "image/png", "text/x-vcard", "application/zip", "no type", ""]
+    message = read(NumMedia="6", **{f"MediaContentType{number}": kind for number, kind in enumerate(kinds)})
+
+    assert [media.name for media in message.media] == ["picture.jpg", "picture-2.png", "contact-3.vcf", "", "", ""]
+    assert {media.where for media in message.media} == {""}
+
+
+@pytest.mark.parametrize(
+    ("sender", "answerable"),
+    [
+        (ALICE, True),
+        ("+447700900123", True),
+        ("+2901234", True),
+        ("whatsapp:+15005550100", True),
+        ("rcs:alice", True),
+        ("12345", False),
+        ("123", False),
+        ("AMAZON", False),
+        ("Acme Bank", False),
+        ("5005550100", False),
+        ("+0005550100", False),
+        ("+1500", False),
+        ("+1500555010012345", False),
+        ("+1 (500) 555-0100", False),
+        ("+1500555010\u0660", False),
+        ("+15005550100\n", False),
+        ("+", False),
+        ("whatsapp:", False),
+        (OURS, False),
+    ],
+)
+def test_a_person_can_be_answered_and_a_machine_is_not(sender: str, answerable: bool) -> None:
+    listed = {"sid": "SM1", "from_": sender, "to": OURS, "body": "", "num_media": "0", "uri": "/SM1.json"}
+    found = inbound.from_list(
+        SimpleNamespace(**listed, messaging_service_sid=None, date_sent=None, date_created=None), ours=OURS
+    )
+
+    assert read(From=sender).answerable == answerable
+    assert found is not None
+    assert found.answerable == answerable
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"MessageSid": "S" * 257},
+        {"From": "+" + "1" * 300},
+        {"To": "+" + "1" * 300},
+        {"MessageStatus": "delivered"},
+        {"MessageStatus": "Sent", "SmsStatus": "sent"},
+    ],
+)
+def test_what_is_no_text_is_unreadable(changes: dict[str, str]) -> None:
+    with pytest.raises(Unreadable):
+        read(**changes)
+
+
+def test_huge_fields_are_cut_or_left() -> None:
+    message = read(ProfileName="n" * 9999, NumMedia="1", MediaUrl0="https://api.twilio.com/" + "x" * 9999)
+
+    assert (len(message.sender.name), message.media[0].where) == (256, "")
 
 
 @pytest.mark.parametrize("missing", ["MessageSid", "From", "To"])
