@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from tests.helpers.halt import Halt
@@ -45,6 +45,8 @@ class Carriers:
         self.listed: list[dict[str, Any]] = []
         self.lookups = 0
         self.halt: Halt[Sending] | None = None
+        self.files: dict[str, tuple[str, bytes]] = {}  # of texts, by their sid: kind and bytes
+        self.downloads: list[tuple[str, str]] = []  # path and authorization
         self.refuses: dict[str, str] = {}  # what Slack says of a method instead of doing it
         self._shows_texts = shows_texts
         self._ts = itertools.count(1)
@@ -52,6 +54,8 @@ class Carriers:
             Route("/api/{method}", self._slack, methods=["POST", "GET"]),
             Route("/2010-04-01/Accounts/{sid}/Messages.json", self._messages, methods=["POST"]),
             Route("/2010-04-01/Accounts/{sid}/Messages.json", self._list, methods=["GET"]),
+            Route("/2010-04-01/Accounts/{sid}/Messages/{message}/Media/{media}", self._media, methods=["GET"]),
+            Route("/cdn/{media}", self._file, methods=["GET"]),
         ]
         self.app = Starlette(routes=[*routes, Mount("/{who}", routes=routes)])
 
@@ -103,6 +107,17 @@ class Carriers:
         await self._goes_on(Sending(who, to, body, taken=True))
         answer = {"sid": sid, "status": "queued", "to": to, "from": form.get("From"), "body": body}
         return JSONResponse(answer | {"account_sid": ACCOUNT, "error_code": None}, status_code=201)
+
+    async def _media(self, request: Request) -> Response:
+        """Twilio has the bytes elsewhere, for whoever comes with the address it gives."""
+        self.downloads.append((request.url.path, request.headers.get("authorization", "")))
+        media = request.path_params["media"]
+        return RedirectResponse(f"/cdn/{media}") if media in self.files else Response(status_code=404)
+
+    async def _file(self, request: Request) -> Response:
+        self.downloads.append((request.url.path, request.headers.get("authorization", "")))
+        kind, data = self.files[request.path_params["media"]]
+        return Response(data, media_type=kind)
 
     async def _list(self, request: Request) -> JSONResponse:
         if not self._shows_texts:
