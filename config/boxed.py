@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+from adapters.sandbox import twilio_templates
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.world import Sandbox
 from adapters.slack.settings import SlackSettings
@@ -49,5 +50,6 @@ def sms(world: SandboxSettings) -> SmsSettings:
             "auth_token": world.sms_auth_token,
             "from": world.sms_from,
             "api_url": f"{world.base}/sandbox/twilio",
+            "whatsapp_template": twilio_templates.SID,
         }
     )

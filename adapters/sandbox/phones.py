@@ -5,7 +5,8 @@ Storage only: no HTTP. `inbound` and `outbound` are seen from the gateway, as Tw
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.sandbox import cast
 from adapters.sandbox.state import Notebook, Thing
@@ -14,6 +15,10 @@ STOP_WORDS = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke
 START_WORDS = {"start", "yes", "unstop"}
 STOPPED = "You have successfully been unsubscribed. You will not receive any more messages. Reply START to resubscribe."
 STARTED = "You have successfully been re-subscribed to messages from this number. Reply STOP to unsubscribe."
+
+
+WHATSAPP = "whatsapp:"  # before a number there
+WINDOW = timedelta(hours=24)  # in which WhatsApp lets a company write free words to who wrote to it
 
 
 def new_sid(prefix: str = "SM") -> str:
@@ -25,7 +30,7 @@ class Phones:
         self._notes = notes
         self._clock = clock
 
-    def keep(self, *, direction: str, ours: str, theirs: str, body: str, sid: str, status: str) -> Thing:
+    def keep(self, *, direction: str, ours: str, theirs: str, body: str, sid: str, status: str, **more: Any) -> Thing:
         now = datetime.fromtimestamp(self._clock(), UTC).isoformat()
         text = {
             "sid": sid,
@@ -35,6 +40,7 @@ class Phones:
             "body": body,
             "status": status,
             "at": now,
+            **more,
         }
         self._notes.put("text", sid, text)
         return text
@@ -45,10 +51,16 @@ class Phones:
     def texts(self) -> list[Thing]:
         return self._notes.all("text")
 
-    def mark(self, sid: str, status: str) -> None:
+    def mark(self, sid: str, status: str, error: str = "") -> None:
         text = self.text(sid)
         if text is not None:
-            self._notes.put("text", sid, text | {"status": status})
+            self._notes.put("text", sid, text | {"status": status} | ({"error": error} if error else {}))
+
+    def may_be_written_to(self, number: str) -> bool:
+        """Everybody by text; on WhatsApp, without a template, who wrote in the last 24 hours."""
+        since = (datetime.fromtimestamp(self._clock(), UTC) - WINDOW).isoformat()
+        wrote = (one for one in self.texts() if one["number"] == number and one["direction"] == "inbound")
+        return not number.startswith(WHATSAPP) or any(one["at"] >= since for one in wrote)
 
     def settle(self) -> None:
         """What was under way when the process ended has arrived meanwhile."""
@@ -73,6 +85,7 @@ class Phones:
         shown: dict[str, list[Thing]] = {number: [] for number in cast.CUSTOMERS}
         for text in self.texts():
             entry = {name: text[name] for name in ("direction", "body", "sid", "at", "status")}
+            entry |= {name: text[name] for name in ("buttons", "error") if text.get(name)}
             shown.setdefault(text["number"], []).append(entry)
         return shown
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from adapters.sandbox import cast
+from adapters.sandbox.phones import WHATSAPP
 
 
 class SandboxSettings(BaseModel):
@@ -27,6 +28,10 @@ class SandboxSettings(BaseModel):
     @property
     def our_number(self) -> str:
         return self.sms_from if self.sms_from.startswith("+") else cast.OUR_NUMBER
+
+    def our_end(self, address: str) -> str:
+        """Our number on the service that an address of somebody's is of."""
+        return WHATSAPP + self.our_number if address.startswith(WHATSAPP) else self.our_number
 
     @property
     def base(self) -> str:

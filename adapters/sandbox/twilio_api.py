@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from adapters.sandbox import twilio_templates as templates
 from adapters.sandbox.errors import GatewayAway
 from adapters.sandbox.line import Line
 from adapters.sandbox.phones import Phones, new_sid
@@ -27,6 +28,7 @@ from adapters.sandbox.twilio_rules import TwilioSaysNo, check_message, segments
 log = logging.getLogger(__name__)
 
 VERSION = "2010-04-01"
+OUTSIDE_WINDOW = "63016"  # WhatsApp: free words to somebody who did not write in the last 24 hours
 
 
 class TwilioApi:
@@ -98,13 +100,15 @@ class TwilioApi:
     def _create(self, form: FormData) -> Response:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         check_message(fields, self._settings, self._phones)
+        body, buttons = templates.shown(fields)
         text = self._phones.keep(
             direction="outbound",
-            ours=self._settings.our_number,
+            ours=self._settings.our_end(fields["To"]),
             theirs=fields["To"],
-            body=fields.get("Body", ""),
+            body=body,
             sid=new_sid(),
             status="queued",
+            buttons=buttons,
         )
         # After the answer, so that the client learns the sid before the first callback names it.
         deliver = BackgroundTask(self._start_delivery, text, fields.get("StatusCallback", ""))
@@ -116,11 +120,15 @@ class TwilioApi:
         task.add_done_callback(self._under_way.discard)
 
     async def _deliver(self, text: Thing, callback: str) -> None:
+        if not text["buttons"] and not self._phones.may_be_written_to(text["number"]):
+            self._phones.mark(text["sid"], "failed", OUTSIDE_WINDOW)
+            await self._report(text, "failed", callback, OUTSIDE_WINDOW)
+            return
         for status in ("sent", "delivered"):
             self._phones.mark(text["sid"], status)
             await self._report(text, status, callback)
 
-    async def _report(self, text: Thing, status: str, callback: str) -> None:
+    async def _report(self, text: Thing, status: str, callback: str, error: str = "") -> None:
         public = self._settings.public_url.rstrip("/")
         if not callback.startswith(public + "/"):
             # The sandbox calls nobody but its gateway.
@@ -134,6 +142,7 @@ class TwilioApi:
             "AccountSid": self._settings.sms_account_sid,
             "From": text["ours"],
             "ApiVersion": VERSION,
+            **({"ErrorCode": error} if error else {}),
         }
         try:
             await self._line.twilio(callback.removeprefix(public), form)
@@ -181,7 +190,7 @@ class TwilioApi:
             "date_sent": moment if text["status"] != "queued" else None,
             "date_updated": moment,
             "direction": "inbound" if inbound else "outbound-api",
-            "error_code": None,
+            "error_code": int(text["error"]) if text.get("error") else None,
             "error_message": None,
             "from": text["number"] if inbound else text["ours"],
             "messaging_service_sid": service if service.startswith("MG") else None,

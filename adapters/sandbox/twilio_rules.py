@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
-from adapters.sandbox.phones import Phones
+from adapters.sandbox import twilio_templates as templates
+from adapters.sandbox.phones import WHATSAPP, Phones
 from adapters.sandbox.settings import SandboxSettings
 
 MAX_CHARS = 1600
@@ -39,11 +40,13 @@ def check_message(fields: Mapping[str, str], settings: SandboxSettings, phones: 
     to, body = fields.get("To", ""), fields.get("Body", "")
     if not to:
         raise TwilioSaysNo(21604, "A 'To' phone number is required.")
-    if not E164.fullmatch(to):
+    if not E164.fullmatch(to.removeprefix(WHATSAPP)):
         raise TwilioSaysNo(21211, f"Invalid 'To' Phone Number: {to}")
     _check_sender(fields, settings)
-    if to == settings.our_number:
+    if to.removeprefix(WHATSAPP) == settings.our_number:
         raise TwilioSaysNo(21266, "'To' and 'From' number cannot be the same")
+    if why := templates.refusal(fields):
+        raise TwilioSaysNo(*why)
     if not body and "MediaUrl" not in fields and "ContentSid" not in fields:
         raise TwilioSaysNo(21602, "Message body is required.")
     if len(body) > MAX_CHARS:
@@ -58,7 +61,9 @@ def _check_sender(fields: Mapping[str, str], settings: SandboxSettings) -> None:
             raise TwilioSaysNo(21701, f"The Messaging Service {service} does not exist")
     elif not fields.get("From"):
         raise TwilioSaysNo(21603, "A 'From' phone number is required.")
-    elif fields["From"] != settings.our_number:
+    elif fields["From"].startswith(WHATSAPP) != fields["To"].startswith(WHATSAPP):
+        raise TwilioSaysNo(21910, "Invalid From and To pair. From and To should be of the same channel")
+    elif fields["From"].removeprefix(WHATSAPP) != settings.our_number:
         raise TwilioSaysNo(21606, f"The 'From' phone number {fields['From']} is not yours to send from")
 
 

@@ -13,7 +13,7 @@ import httpx
 from adapters.sandbox import cast, slack_payloads
 from adapters.sandbox.errors import GatewayAway, NotInSandbox, SlackSaysNo
 from adapters.sandbox.line import Line
-from adapters.sandbox.phones import Phones, new_sid
+from adapters.sandbox.phones import WHATSAPP, Phones, new_sid
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_chat import POST_TEXT, content_of
 from adapters.sandbox.slack_files import Files, Upload
@@ -36,7 +36,7 @@ class Customer:
     async def text(
         self, from_number: str, body: str, message_sid: str | None, extra: Mapping[str, str] | None
     ) -> httpx.Response:
-        sid, ours = message_sid or new_sid(), self._settings.our_number
+        sid, ours = message_sid or new_sid(), self._settings.our_end(from_number)
         if self._phones.text(sid) is None:
             self._phones.keep(direction="inbound", ours=ours, theirs=from_number, body=body, sid=sid, status="sending")
             self._phones.obey_keyword(from_number, ours, body)
@@ -57,6 +57,8 @@ class Customer:
         }
         if self._settings.sms_from.startswith("MG"):
             form["MessagingServiceSid"] = self._settings.sms_from
+        if from_number.startswith(WHATSAPP):
+            form |= {"ProfileName": "Somebody", "WaId": from_number.removeprefix(WHATSAPP + "+"), "MessageType": "text"}
         try:
             response = await self._line.twilio("/sms/inbound", form | dict(extra or {}))
         except GatewayAway:
@@ -64,6 +66,17 @@ class Customer:
             raise
         self._phones.mark(sid, "received" if response.is_success else "failed")
         return response
+
+    async def tap(self, from_number: str, sid: str, title: str) -> httpx.Response:
+        """A button below a message on WhatsApp: it can be pressed for as long as the message is there."""
+        text = self._phones.text(sid)
+        shown = text["buttons"] if text is not None and text["number"] == from_number else []
+        payload = next((one["payload"] for one in shown if one["title"] == title), None)
+        if payload is None:
+            raise NotInSandbox(f"{from_number} has no button {title} below {sid}.")
+        return await self.text(
+            from_number, title, None, {"MessageType": "button", "ButtonText": title, "ButtonPayload": payload}
+        )
 
 
 class Colleague:

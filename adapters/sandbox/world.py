@@ -81,6 +81,10 @@ class Sandbox:
         """Text our number. A `message_sid` used before is Twilio's retry; `extra` adds or replaces form fields."""
         return await self._customer.text(from_number, body, message_sid, extra)
 
+    async def tap(self, from_number: str, sid: str, title: str) -> httpx.Response:
+        """Press a button below a message on WhatsApp, by the words on it."""
+        return await self._customer.tap(from_number, sid, title)
+
     async def click(self, user: str, channel: str, ts: str, action_id: str) -> httpx.Response:
         return await self._colleague.click(user, channel, ts, action_id)
 

@@ -1,15 +1,33 @@
-"""Buttons below a request on WhatsApp: what each says when it is pressed. Pure.
+"""Buttons below a request on WhatsApp: when there are some, and what each says when it is pressed. Pure.
 
 A payload is no secret and proves nothing: it names the request, the verdict, and what was shown.
 """
 
 import re
 
-from gateway.events import ApprovalView, Pressed, Verdict
+from adapters.sms import render
+from gateway.events import ApprovalView, AskApproval, Outbound, Pressed, Remind, Verdict
 
+MAX_VARIABLE = 255  # characters of a variable's value
+NOT_IN_A_VARIABLE = re.compile(r"[^\S ]| {5}|\{\{")  # a newline, a tab or five spaces are refused (error 21656)
 SHOWN = 16  # characters of a digest in a payload
 # The form of ours. Any other button of the company's own templates is a message like any other.
 PAYLOAD = re.compile(r"([\w-]{1,64}):(approve|deny)(?::([0-9a-f]{8,64}))?", re.ASCII)
+
+
+def variables(message: Outbound) -> dict[str, str] | None:
+    """What fills the template that shows a request and both its buttons. None: this message goes out in words.
+
+    A button is pressed in passing: where a denial needs a reason, or approving is asked once more, it takes words.
+    """
+    if not isinstance(message, AskApproval | Remind) or not message.code:
+        return None
+    asked, text = message.approval, render.above_buttons(message)
+    if asked.destructive or asked.reason_required or not (render.shows_whole(asked) or asked.approve_unseen):
+        return None
+    if len(text) > MAX_VARIABLE or NOT_IN_A_VARIABLE.search(text):
+        return None
+    return {"1": text, "2": payload(asked, Verdict.APPROVE), "3": payload(asked, Verdict.DENY)}
 
 
 def payload(asked: ApprovalView, verdict: Verdict) -> str:

@@ -1,5 +1,6 @@
 """SMS through Twilio's REST API: sends, looks up, reads its list."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from adapters.sms import inbound, keywords, render
+from adapters.sms import buttons, inbound, keywords, render
 from adapters.sms.checks import Checks
 from adapters.sms.endpoint import Endpoint
 from adapters.sms.media import Media
@@ -75,12 +76,12 @@ class SmsChannel:
         return keywords.consent_of(to, ours=self._settings.sender_to(to.key))
 
     async def send(self, message: Outbound) -> Receipt:
-        text, ours = render.text_for(message), message.to.account or self._settings.sender
+        ours = message.to.account or self._settings.sender_to(message.to.key)
         sender = {"messaging_service_sid": ours} if ours.startswith("MG") else {"from_": ours}
         callback = self._public_url().rstrip("/") + "/sms/status"
         try:
             sent = await self._client.messages.create_async(
-                to=message.to.key, body=text, status_callback=callback, **sender
+                to=message.to.key, status_callback=callback, **sender, **self._content(message)
             )
         except TwilioRestException as error:
             raise meaning(error) from error
@@ -91,6 +92,16 @@ class SmsChannel:
         if not sent.sid:
             raise Uncertain("Twilio's answer had no sid")
         return Receipt(provider_id=sent.sid, segments=_number(sent.num_segments))
+
+    def _content(self, message: Outbound) -> dict[str, str]:
+        """Words; on WhatsApp a request as the template with its buttons, which also goes out after the 24 hours."""
+        if (filled := self._filled(message)) is None:
+            return {"body": render.text_for(message)}
+        return {"content_sid": self._settings.whatsapp_template, "content_variables": json.dumps(filled)}
+
+    def _filled(self, message: Outbound) -> dict[str, str] | None:
+        has_buttons = self._settings.whatsapp_template and message.to.key.startswith(inbound.WHATSAPP)
+        return buttons.variables(message) if has_buttons else None
 
     async def find(self, message: Outbound) -> Receipt | None:
         """The newest text to this person with these words, not older than our first try. Twilio takes no id of ours."""
@@ -105,8 +116,9 @@ class SmsChannel:
             if is_passing(error):
                 raise TryLater("Twilio cannot be asked at the moment") from error
             raise Unknowable("Twilio does not show us its messages") from error
-        words = render.text_for(message)
-        same = [text for text in texts if text.body == words and text.sid and _not_before(text.date_created, since)]
+        filled, words = self._filled(message), render.text_for(message)
+        said = [text for text in texts if text.body and (filled["1"] in text.body if filled else text.body == words)]
+        same = [text for text in said if text.sid and _not_before(text.date_created, since)]
         same.sort(key=lambda text: text.date_created or since, reverse=True)
         return Receipt(provider_id=str(same[0].sid)) if same else None
 

@@ -23,13 +23,8 @@ def _text(message: Outbound) -> str:
     match message:
         case Say():
             return message.text.strip()
-        case AskApproval():
-            return _request("", message)
-        case Remind(late=True):
-            return _request("That code ran out and decided nothing.\n", message)
-        case Remind(approval=asked):
-            # An edit voids the code, so a changed request comes anew, as a reminder does.
-            return _request("Changed: " if asked.difference else "Reminder: ", message)
+        case AskApproval() | Remind():
+            return _request(message)
         case ShowOutcome(approval=asked):
             return _outcome(asked)
         case AskSeen():
@@ -42,12 +37,31 @@ def shows_whole(asked: ApprovalView) -> bool:
     return asked.arguments is not None and not hidden and len(_what(asked)) <= MAX_REQUEST
 
 
-def _request(before: str, message: AskApproval | Remind) -> str:
+def above_buttons(message: AskApproval | Remind) -> str:
+    """A request in one line: what is asked, and until when."""
+    return " ".join(_parts(message)).replace("\n", " ")
+
+
+def _request(message: AskApproval | Remind) -> str:
     """Action and arguments first, in one segment if it fits. What cannot be shown whole cannot be approved here."""
-    asked = message.approval
-    what, until = before + _cut(_what(asked)), f"Expires {sentences.time(asked.expires_at)}."
-    texts = [f"{what}\n{how} {until}" for how in _ways(asked, message.code, sentences.elsewhere(message.elsewhere))]
+    what, until = _parts(message)
+    elsewhere = sentences.elsewhere(message.elsewhere)
+    texts = [f"{what}\n{how} {until}" for how in _ways(message.approval, message.code, elsewhere)]
     return min(texts, key=segments.count)
+
+
+def _parts(message: AskApproval | Remind) -> tuple[str, str]:
+    asked = message.approval
+    return _before(message) + _cut(_what(asked)), f"Expires {sentences.time(asked.expires_at)}."
+
+
+def _before(message: AskApproval | Remind) -> str:
+    if not isinstance(message, Remind):
+        return ""
+    if message.late:
+        return "That code ran out and decided nothing.\n"
+    # An edit voids the code, so a changed request comes anew, as a reminder does.
+    return "Changed: " if message.approval.difference else "Reminder: "
 
 
 def _ways(asked: ApprovalView, code: str, elsewhere: str) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ class Phone:
         return response
 
     def got(self) -> list[str]:
-        messages = self._town.sandbox.state()["phones"][self.number]
+        messages = self._town.sandbox.state()["phones"].get(self.number, [])
         return [one["body"] for one in messages if one["direction"] != "inbound"]
 
     async def reads(self, words: str) -> str:
@@ -168,6 +168,26 @@ class Phone:
         return await self._town.until(  # type: ignore[no-any-return]
             lambda: self.got() if len(self.got()) >= count else [], f"text {count} to {self.number} (got {self.got()})"
         )
+
+
+class OnWhatsapp(Phone):
+    """The same person's phone, there."""
+
+    def __init__(self, town: Town, number: str) -> None:
+        super().__init__(town, f"whatsapp:{number}")
+
+    async def taps(self, title: str, message: dict[str, Any]) -> None:
+        """Press a button below a message."""
+        assert (await self._town.sandbox.tap(self.number, message["sid"], title)).status_code == 200
+
+    async def sees_buttons(self, count: int = 1) -> dict[str, Any]:
+        """The newest message with buttons, once there are this many."""
+
+        def shown() -> list[dict[str, Any]]:
+            messages = self._town.sandbox.state()["phones"].get(self.number, [])
+            return [one for one in messages if one.get("buttons")][count - 1 :]
+
+        return (await self._town.until(shown, f"buttons {count} on {self.number}"))[-1]  # type: ignore[no-any-return]
 
 
 class Colleague:
