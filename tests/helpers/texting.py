@@ -70,6 +70,14 @@ class Texting:
 
         return await until(there, f"text {count} to {number}")  # type: ignore[no-any-return]
 
+    async def recorded(self) -> None:
+        """Of all that was sent, the gateway has written down that it was."""
+
+        async def done() -> bool:
+            return all(row["status"] != "sending" for row in await rows(self.store, "outbox"))
+
+        await until(done, "what was sent is written down")
+
     async def turns(self, count: int) -> list[dict[str, Any]]:
         """Once so many are done."""
 
