@@ -179,7 +179,10 @@ async def a_report(phone: Texting, form: Form) -> dict[str, Any]:
 
 
 async def any_report(phone: Texting, form: Form) -> None:
-    assert (await a_report(phone, form))["status"] == "sent"
+    row = await a_report(phone, form)
+
+    assert row["status"] == "sent"
+    assert (row["carried_at"] is not None) == (form["MessageStatus"] == "sent"), "queued is not yet handed on"
 
 
 async def a_failure(phone: Texting, form: Form) -> None:
