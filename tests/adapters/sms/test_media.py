@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from adapters.sms.channel import SmsChannel
@@ -193,6 +194,19 @@ def test_a_redirect_into_the_world_may_be_followed(url: str) -> None:
 def test_a_redirect_to_what_stands_beside_us_is_not_followed(url: str) -> None:
     assert not Places(ACCOUNT, "").may_follow(url)
     assert not Places(ACCOUNT, "https://twilio.example").may_follow(url)
+
+
+@settings(deadline=None)
+@given(where=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}/" + FILE))
+def test_whatever_a_text_says_only_a_file_of_our_account_is_asked_for(where: str) -> None:
+    places = Places(ACCOUNT, "http://127.0.0.1:9001/below")
+    path = places.path_of(where)
+
+    assert path is None or (
+        f"/{FILE}" in path and where.startswith(("https://api.twilio.com", "http://127.0.0.1:9001/"))
+    )
+    places.listed(where)
+    places.may_follow(where)
 
 
 def test_without_encryption_only_where_the_api_is_on_this_machine() -> None:
