@@ -31,7 +31,7 @@ def form_of(
     """
     said, algorithm = _one(headers, SIGNATURE), _algorithm(headers)
     if said is None:
-        raise NotProven(f"no {SIGNATURE}")
+        raise NotProven(f"no {SIGNATURE}, or more than one")
     if algorithm == HMAC_SHA256 and not shared_keys:
         raise NotProven("signed with a shared key, and SMS__SHARED_KEY is not set")
     secrets = shared_keys if algorithm == HMAC_SHA256 else tokens

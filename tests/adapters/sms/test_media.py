@@ -203,7 +203,7 @@ def test_whatever_a_text_says_only_a_file_of_our_account_is_asked_for(where: str
     path = places.path_of(where)
 
     assert path is None or (
-        f"/{FILE}" in path and where.startswith(("https://api.twilio.com", "http://127.0.0.1:9001/"))
+        f"/{FILE}" in path and where.lower().startswith(("https://api.twilio.com", "http://127.0.0.1:9001/"))
     )
     places.listed(where)
     places.may_follow(where)
