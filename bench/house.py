@@ -158,8 +158,8 @@ class Instant:
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.account}:{to.key}"
 
-    def pace(self, lane: str) -> Pace | None:
-        return None
+    def pace(self, lane: str) -> Sequence[Pace]:
+        return ()
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
         return None

@@ -13,11 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit, context, outgoing
 from gateway.consents import WANTS_NONE
-from gateway.errors import KeyRefused, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.errors import KeyRefused, Misconfigured, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Outbound, Receipt, Say, ThreadRef
-from gateway.outbox import Outbox, unsent
+from gateway.outbox import Outbox, cause_of, unsent
+from gateway.pacing import Pacing
 from gateway.policy import Policy
-from gateway.ports import Channel, Clock, Pace
+from gateway.ports import Channel, Clock
 from gateway.retry import pause
 from gateway.store import Store, Tx, leases, marks, sendings
 from gateway.store.tables import OutboxRow
@@ -52,7 +53,7 @@ class Result:
     error: str | None = None
     not_before: datetime | None = None
     unsure: bool = False  # a send may have gone out, and nobody knows whether it arrived
-    alarm: str = ""  # what operations should hear of the channel
+    alarm: tuple[str, str] | None = None  # what operations should hear of the channel: a cause, and words
     unwanted_at: ThreadRef | None = None  # they want no messages there
 
 
@@ -78,6 +79,7 @@ class Delivery:
         self._words = words
         self._late_after = late_after
         self._key = key
+        self._pacing = Pacing(channels)
         self._holders: set[str] = set()
         self._slots = {name: asyncio.Semaphore(SENDS) for name in channels}
 
@@ -125,30 +127,13 @@ class Delivery:
         if lease is None:
             return None
         while (row := await sendings.head(tx.db, lane)) is not None and not (row.not_before and row.not_before > now):
-            if not await self._in_budget(tx, row, lease.free_at, name, now):
+            if not await self._pacing.lets(tx, row, lease, now):
                 break
             if (tried := await self._begin(tx, row, now)) is not None:
                 return tried
             tx.db.expire_all()
         await leases.drop(tx, name, holder, now)
         return None
-
-    async def _in_budget(self, tx: Tx, row: OutboxRow, free_at: datetime | None, name: str, now: datetime) -> bool:
-        """Spend one message of what the carrier bears in this lane. The sweep comes again for what must wait."""
-        pace = self._pace(row)
-        if pace is None:
-            return True
-        free_at = max(free_at or now, now)
-        if free_at > now + pace.every * pace.burst:  # no budget reaches that far: a clock went back
-            free_at = now
-        if free_at - now > pace.every * (pace.burst - 1):
-            return False
-        await leases.spend(tx, name, free_at + pace.every)
-        return True
-
-    def _pace(self, row: OutboxRow) -> Pace | None:
-        channel = self._channels.get(row.channel)
-        return None if channel is None else channel.pace(row.lane)
 
     async def _begin(self, tx: Tx, row: OutboxRow, now: datetime) -> Try | None:
         """Mark the try. None: the row has changed since it was read."""
@@ -157,14 +142,14 @@ class Delivery:
         untried = (row.status == "queued" and row.attempts == 0) or (row.status == "unknown" and row.unsure == 0)
         stale = late and untried and await self._before_a_gap(tx, since)
         looks = row.status != "queued" or stale  # found `sending`: whoever sent it was cut off
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {"slot_at": None}
         if (
             late
             and not looks
             and row.unsure == 0
             and (marked := outgoing.marked(row, self._words.late_reply)) is not None
         ):
-            values = {"payload": marked, "about_at": None}
+            values |= {"payload": marked, "about_at": None}
         if not await sendings.begin(tx, row, "unknown" if looks else "sending", **values):
             return None
         if "payload" in values:
@@ -194,8 +179,8 @@ class Delivery:
             await self._outbox.unwanted(tx, row)
         if result.status == "failed":
             await self._outbox.undelivered(tx, row, result.error or "")
-        if result.alarm:
-            await self._outbox.alert(tx, f"key-refused:{row.channel}", result.alarm)
+        if result.alarm is not None:
+            await self._outbox.alert(tx, *result.alarm)
         tx.db.expire_all()
         return await self._take(tx, lane, holder)
 
@@ -226,8 +211,7 @@ class Delivery:
                 return await (self._send(channel, message) if sending else self._look(channel, message, tried))
         except TryLater as error:
             status = "queued" if sending else "unknown"
-            alarm = str(error) if isinstance(error, KeyRefused) else ""
-            return self._later(row, status, str(error), asked_for=error.retry_after, alarm=alarm)
+            return self._later(row, status, str(error), asked_for=error.retry_after, alarm=_alarm(row, error))
         except OptedOut as error:
             return Result(unsent(row), error=str(error), unwanted_at=message.to if message else None)
         except WillNeverArrive as error:
@@ -277,7 +261,7 @@ class Delivery:
         asked_for: float | None = None,
         doubt: bool = False,
         looked: bool = False,
-        alarm: str = "",
+        alarm: tuple[str, str] | None = None,
     ) -> Result:
         """One more try, unless it was long enough. What was sent just now is looked up before it is given up."""
         too_late = self._clock() - row.created_at >= PATIENCE and not doubt
@@ -285,3 +269,12 @@ class Delivery:
             return Result("failed", error=f"given up after {row.attempts + 1} tries: {error}")
         not_before = self._clock() + pause(row.attempts, asked_for=asked_for)
         return Result(status, error=error, not_before=not_before, unsure=doubt, alarm=alarm)
+
+
+def _alarm(row: OutboxRow, error: TryLater) -> tuple[str, str] | None:
+    """What keeps every message of a channel waiting until somebody mends it."""
+    if isinstance(error, KeyRefused):
+        return f"key-refused:{row.channel}", str(error)
+    if isinstance(error, Misconfigured):
+        return cause_of("misconfigured", row.channel, str(error)), str(error)
+    return None

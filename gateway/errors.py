@@ -10,7 +10,8 @@ GatewayError
 │   ├── AgentUnavailable the agent platform did not answer
 │   │   └── LineLost     it did, and then the line to it was lost: dial again, and read what happened meanwhile
 │   ├── FileUnavailable  a file that came with a message cannot be fetched at the moment
-│   ├── KeyRefused       the carrier does not take our credentials: operations are told, and it is tried again
+│   ├── Misconfigured    our account at the carrier is not as it must be: operations are told, and it is tried again
+│   ├── KeyRefused       the carrier does not take our credentials: the same
 │   └── DatabaseAway     the database did not answer in time: the platform is told 503
 ├── GiveUp               the same call will never succeed
 │   ├── WillNeverArrive  the carrier will not deliver this message: tell operations
@@ -65,6 +66,10 @@ class LineLost(AgentUnavailable):
 
 
 class FileUnavailable(TryLater):
+    pass
+
+
+class Misconfigured(TryLater):
     pass
 
 

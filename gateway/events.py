@@ -103,13 +103,18 @@ class Delivery(StrEnum):
     ACCEPTED = "accepted"
     SENT = "sent"
     DELIVERED = "delivered"
+    AGAIN = "again"  #: it failed, and may well arrive if it is sent once more, a little later
     FAILED = "failed"
     REFUSED = "refused"  #: failed, for whoever should get it wants no messages from us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReported:
-    """The carrier said what became of something we sent. `provider_id` is the receipt's."""
+    """The carrier said what became of something we sent. `provider_id` is the receipt's.
+
+    `error`: why it failed, in plain words, after the carrier's own code where it has one: `30006: it is a landline`.
+    What follows a semicolon is for operations alone.
+    """
 
     channel: str
     provider_id: str

@@ -13,13 +13,14 @@ from gateway import audit, emptying
 from gateway.consents import WANTS_NONE, Consents, sent_to
 from gateway.events import Delivery, DeliveryReported, Outbound, Say, ShowOutcome, ThreadRef, outbounds
 from gateway.ports import Channel, Clock, Engine
-from gateway.store import Store, Tx, sendings
+from gateway.store import Store, Tx, requests, sendings
 from gateway.store.columns import storable
 from gateway.store.tables import OutboxRow
 
 log = logging.getLogger(__name__)
 
 HANDED_ON = timedelta(seconds=15)  # a part waits no longer for word that the one before it was
+RESENDS = (timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=15))  # after the carrier said "not now"
 FIRST, LAST = 0, 1  # within a lane: what says something goes before what changes something shown
 
 
@@ -112,11 +113,15 @@ class Outbox:
             await sendings.hold_next(tx, row, now + HANDED_ON)
 
     async def undelivered(self, tx: Tx, row: OutboxRow, why: str) -> None:
-        """A message will not arrive: it is set aside, and operations hear of it unless it was an alert itself."""
+        """A message will not arrive: it is set aside, and operations hear of it unless it was an alert itself.
+
+        They hear of each code of the carrier's by itself: one that they can do something about is not lost in others.
+        """
         log.error("message %s on %s was not sent: %s", row.id, row.channel, why)
         await audit.reported(tx, row, "undelivered", self._clock())
         if not row.dedupe_key.startswith("alert:"):
-            await self.alert(tx, f"undelivered:{row.channel}", f"message {row.id} on {row.channel} was not sent: {why}")
+            said = f"message {row.id} on {row.channel} was not sent: {why}"
+            await self.alert(tx, cause_of("undelivered", row.channel, why), said)
 
     async def unwanted(self, tx: Tx, row: OutboxRow) -> None:
         """A message was not sent to somebody who wants none: nothing that a person could send again."""
@@ -147,13 +152,16 @@ class Outbox:
             return False
         if row.carried_at is None and await sendings.carried(tx, row, self._clock()):
             await self._engine.wake_lane(tx, row.lane)
+        await sendings.forget_early(tx, channel, provider_id)
         if sendings.is_news(row, status):
             await self._note(tx, row, status, error)
-        await sendings.forget_early(tx, channel, provider_id)
         return True
 
     async def _note(self, tx: Tx, row: OutboxRow, status: str, error: str | None) -> None:
-        if status in ("failed", Delivery.REFUSED) and emptying.is_empty(row.payload):
+        if status == Delivery.AGAIN and await self._again(tx, row, error):
+            return
+        failed = status in (Delivery.AGAIN, Delivery.FAILED, Delivery.REFUSED)
+        if failed and emptying.is_empty(row.payload):
             # Erased or purged since: there is nothing that a person could send again.
             await sendings.report(tx, row.id, "dropped", None)
             await audit.reported(tx, row, "undelivered", self._clock())
@@ -162,15 +170,46 @@ class Outbox:
         if status == Delivery.REFUSED:
             await self.consents.refused(tx, sent_to(row.payload), row.sent_at or row.created_at)
             status = unsent(row)
+        elif failed:
+            status = "failed"
         await sendings.report(tx, row.id, status, error)
         if status == "dropped":
             await self.unwanted(tx, row)
         elif status == "failed":
-            await self.undelivered(tx, row, f"the carrier gave up: {error}")
+            await self.undelivered(tx, row, error or "the carrier gave up")
         elif status == "delivered":
             await audit.reported(tx, row, "delivered", self._clock())
+
+    async def _again(self, tx: Tx, row: OutboxRow, error: str | None) -> bool:
+        """Queue once more what its carrier may deliver a little later. False: it was long enough, or serves no more.
+
+        From here on the carrier's id is of no message of ours, and ids do not come twice, so whatever is still said of
+        it changes nothing. The word that it failed stays as an early report: should a look-up of the next try find this
+        very text, with the same words, that is heard then.
+        """
+        if row.resends >= len(RESENDS) or emptying.is_empty(row.payload) or await self._is_over(tx, row):
+            return False
+        pause = RESENDS[row.resends]
+        await sendings.queue_again(tx, row, not_before=self._clock() + pause, error=error)
+        said = (row.channel, row.provider_id or "", Delivery.AGAIN.value, error)
+        await sendings.keep_early(tx, *said, self._clock())
+        log.warning("message %s on %s is sent again in %s: %s", row.id, row.channel, pause, error)
+        return True
+
+    async def _is_over(self, tx: Tx, row: OutboxRow) -> bool:
+        """A request that was decided meanwhile is not shown once more."""
+        if row.approval_id is None or row.kind not in ("ask", "reminder"):
+            return False
+        approval = await requests.get(tx.db, row.approval_id)
+        return approval is None or approval.state != "pending"
 
 
 def unsent(row: OutboxRow) -> str:
     """What becomes of a message to somebody who wants none. A request that did not arrive must go to others."""
     return "failed" if row.kind == "ask" else "dropped"
+
+
+def cause_of(what: str, channel: str, why: str) -> str:
+    """`undelivered:sms:30006` where a carrier's code leads the reason, else `undelivered:sms`."""
+    code, colon, _ = why.partition(":")
+    return f"{what}:{channel}:{code}" if colon and code.isascii() and code.isdigit() else f"{what}:{channel}"

@@ -63,10 +63,14 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a lane's carrier bears: one message in `every`, and at most `burst` at once after a silence."""
+    """What a carrier bears: one message in `every`, and at most `burst` at once after a silence.
+
+    `of`: the name of a budget that lanes share, at most one for a lane; empty: the lane's own.
+    """
 
     every: timedelta
     burst: int
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ class Channel(Protocol):
     def lane(self, to: ThreadRef) -> str:
         """The queue at the carrier that a message to `to` joins: a Slack channel, a number, a mailbox. Pure."""
 
-    def pace(self, lane: str) -> Pace | None:
-        """How fast a lane may be served, by all processes together; None: as fast as it goes. Pure."""
+    def pace(self, lane: str) -> Sequence[Pace]:
+        """How fast a lane may be served, by all processes together; empty: as fast as it goes. Pure."""
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
         """By which account and address it is kept that whoever gets a message to `to` wants none. Pure.

@@ -85,8 +85,8 @@ class SlackChannel:
     def lane(self, to: ThreadRef) -> str:
         return f"slack:{to.account}:{to.key.partition(':')[0]}"
 
-    def pace(self, lane: str) -> Pace | None:
-        return PACE
+    def pace(self, lane: str) -> Sequence[Pace]:
+        return [PACE]
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
         return None

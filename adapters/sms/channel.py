@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 from starlette.routing import BaseRoute
 from twilio.base.exceptions import TwilioException, TwilioRestException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 from adapters.sms import buttons, inbound, keywords, render
 from adapters.sms.checks import Checks
+from adapters.sms.client import Http, asked_to_wait
 from adapters.sms.endpoint import Endpoint
 from adapters.sms.media import Media
 from adapters.sms.refusals import is_passing, meaning
@@ -27,6 +27,7 @@ TIMEOUT_S = 15.0
 MOST_MISSED = 10_000
 LOOK_BACK = 50  # texts to one person, newest first
 CLOCKS_APART = timedelta(minutes=5)
+PERSON = Pace(timedelta(seconds=1), burst=5)  # Twilio drops what is over 30 texts to one number in 30 s (error 14107)
 
 
 def _now() -> datetime:
@@ -42,7 +43,7 @@ class SmsChannel:
         self._clock = clock
         self._public_url = public_url
         # No retries inside the client: it would repeat a POST, and the person would get the text twice.
-        self._http = AsyncTwilioHttpClient(pool_connections=True, timeout=TIMEOUT_S)
+        self._http = Http(pool_connections=True, timeout=TIMEOUT_S)
         self._client = Client(settings.account_sid, settings.tokens[0], http_client=self._http)
         if settings.api_url:
             self._client.api.base_url = settings.api_url.rstrip("/")
@@ -69,8 +70,9 @@ class SmsChannel:
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"
 
-    def pace(self, lane: str) -> Pace | None:
-        return None
+    def pace(self, lane: str) -> Sequence[Pace]:
+        rate = self._settings.rate
+        return [PERSON, Pace(timedelta(seconds=1 / rate), burst=1, of="sms")] if rate else [PERSON]
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
         return keywords.consent_of(to, ours=self._settings.sender_to(to.key))
@@ -84,7 +86,7 @@ class SmsChannel:
                 to=message.to.key, status_callback=callback, **sender, **self._content(message)
             )
         except TwilioRestException as error:
-            raise meaning(error) from error
+            raise meaning(error, retry_after=asked_to_wait()) from error
         except aiohttp.ClientConnectorError as error:
             raise TryLater("Twilio cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: an answer that is no JSON
@@ -147,7 +149,7 @@ class SmsChannel:
         return await self._checks.findings()
 
     async def aclose(self) -> None:
-        await self._http.close()
+        await self._http.close()  # type: ignore[no-untyped-call]
 
 
 def _after(sent: Sequence[tuple[datetime, str]], then: datetime | None) -> tuple[str, ...]:

@@ -5,14 +5,13 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from adapters.sms import buttons, keywords, kinds
+from adapters.sms import buttons, keywords, kinds, refusals
 from adapters.sms.senders import can_be_answered
 from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
 
 WHATSAPP = "whatsapp:"  # before a number there; Twilio's way to write it. `WaId` is the same number, and not needed
 MAX_MEDIA = 10  # Twilio's own limit for one message
-OPTED_OUT = "21610"  # whoever should have got it has written STOP
 MAX_ID = 256  # characters of an id or an address; real ones have 34, and some 20
 MAX_URL = 2000
 COMING = ("", "received", "receiving")
@@ -89,10 +88,10 @@ def read_status(form: FormData) -> DeliveryReported:
     if not sid:
         raise Unreadable("MessageSid is missing")
     state = STATES.get(_field(form, "MessageStatus").lower(), Delivery.ACCEPTED)
-    code = _field(form, "ErrorCode")
-    if state is Delivery.FAILED and code == OPTED_OUT:
-        state = Delivery.REFUSED
-    return DeliveryReported(channel="sms", provider_id=sid, state=state, error=code)
+    if state is not Delivery.FAILED:
+        return DeliveryReported(channel="sms", provider_id=sid, state=state)
+    state, why = refusals.later(_field(form, "ErrorCode"))
+    return DeliveryReported(channel="sms", provider_id=sid, state=state, error=why)
 
 
 def thread_between(*, ours: str, theirs: str) -> ThreadRef:

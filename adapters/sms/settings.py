@@ -13,6 +13,7 @@ class SmsSettings(BaseModel):
     shared_key: SecretStr = SecretStr("")
     sender: str = Field(alias="from", min_length=1)
     api_url: str = ""
+    rate: float | None = Field(default=None, gt=0, le=1000)  #: texts a second
     whatsapp: str = ""  #: our number on WhatsApp, where it is not the one of `sender`
     whatsapp_template: str = ""  #: shows a request with buttons there: a Content SID
 

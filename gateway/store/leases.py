@@ -1,4 +1,6 @@
-"""Who may do, for now, what only one may do. A lane's lease also remembers how much of its budget is spent."""
+"""Who may do, for now, what only one may do. A lane's lease also remembers how much of its budget is spent, and
+what several lanes share has a row of its own.
+"""
 
 from datetime import datetime
 
@@ -22,9 +24,17 @@ async def take(tx: Tx, name: str, holder: str, now: datetime, until: datetime) -
     return await _get(tx.db, name) if await changed(tx.db, taken) == 1 else None
 
 
-async def spend(tx: Tx, name: str, free_at: datetime) -> None:
-    """The budget is spent up to then."""
-    await changed(tx.db, update(table(LeaseRow)).where(col(LeaseRow.name) == name).values(free_at=free_at))
+async def spend(tx: Tx, name: str, free_at: datetime, *, at: datetime | None = None) -> None:
+    """The budget is spent up to then. `at`: of one that lanes share, when it was spent last."""
+    values = {"free_at": free_at} if at is None else {"free_at": free_at, "until": at}
+    await changed(tx.db, update(table(LeaseRow)).where(col(LeaseRow.name) == name).values(**values))
+
+
+async def budget(tx: Tx, name: str, now: datetime) -> LeaseRow:
+    """One that lanes share; nobody else spends it meanwhile. It is held by nobody."""
+    await insert_new(tx.db, LeaseRow, name=name, holder="", until=now)
+    question = select(LeaseRow).where(col(LeaseRow.name) == name).with_for_update()
+    return (await tx.db.exec(question.execution_options(populate_existing=True))).one()
 
 
 async def drop(tx: Tx, name: str, holder: str, now: datetime) -> None:

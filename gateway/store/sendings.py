@@ -15,7 +15,7 @@ from gateway.store.tx import Tx
 from gateway.store.upkeep import EarlyReportRow
 
 OPEN = ("queued", "sending", "unknown")
-RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "failed": 3, "refused": 3}
+RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "again": 3, "failed": 3, "refused": 3}
 
 
 async def add(tx: Tx, **values: Any) -> int | None:
@@ -115,6 +115,19 @@ def is_news(row: OutboxRow, status: str) -> bool:
 async def report(tx: Tx, outbox_id: int, status: str, error: str | None) -> None:
     values = {"status": status, "error": error}
     await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == outbox_id).values(**values))
+
+
+async def wait(tx: Tx, row: OutboxRow, place: datetime) -> None:
+    """Until its place in a budget that lanes share."""
+    waiting = update(table(OutboxRow)).where(col(OutboxRow.id) == row.id)
+    await changed(tx.db, waiting.values(slot_at=place, not_before=place))
+
+
+async def queue_again(tx: Tx, row: OutboxRow, *, not_before: datetime, error: str | None) -> None:
+    """One more send of what the carrier had taken; its id is forgotten."""
+    values = {"status": "queued", "provider_id": None, "not_before": not_before, "error": error, "unsure": 0}
+    more = {"resends": row.resends + 1, "carried_at": None}
+    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == row.id).values(**values, **more))
 
 
 async def keep_early(tx: Tx, channel: str, provider_id: str, status: str, error: str | None, now: datetime) -> None:

@@ -194,7 +194,7 @@ async def test_what_is_younger_than_the_silence_is_sent_as_ever(
 async def test_two_processes_together_keep_to_the_carriers_pace(
     store: Store, office: Office, carrier: Carrier, clock: Clock
 ) -> None:
-    carrier.bears = Pace(timedelta(minutes=1), burst=3)
+    carrier.bears = [Pace(timedelta(minutes=1), burst=3)]
     other = Office(store, {"sms": carrier}, clock)
     await queue(store, office, clock, *(f"m{number}" for number in range(8)))
     sent = []
@@ -211,7 +211,7 @@ async def test_two_processes_together_keep_to_the_carriers_pace(
 async def test_a_silence_gives_back_the_burst_and_no_more(
     store: Store, office: Office, carrier: Carrier, clock: Clock
 ) -> None:
-    carrier.bears = Pace(timedelta(minutes=1), burst=2)
+    carrier.bears = [Pace(timedelta(minutes=1), burst=2)]
     await queue(store, office, clock, *(f"m{number}" for number in range(6)))
     await office.deliver("sms:+2")
     clock.passes(10 * MINUTE)
@@ -407,7 +407,7 @@ async def test_an_unclear_answer_after_a_long_outage_is_looked_up_and_not_given_
 async def test_a_clock_that_goes_back_holds_up_no_lane(
     store: Store, office: Office, carrier: Carrier, clock: Clock
 ) -> None:
-    carrier.bears = Pace(timedelta(seconds=1), burst=2)
+    carrier.bears = [Pace(timedelta(seconds=1), burst=2)]
     await queue(store, office, clock, "one", "two")
     await office.deliver("sms:+2")
     clock.passes(-HOUR)

@@ -31,7 +31,7 @@ class Carrier:
         self.keeps_order = True
         self.finds = ""
         self.looks: deque[Exception] = deque()
-        self.bears: Pace | None = None
+        self.bears: Sequence[Pace] = ()
         self.began = asyncio.Event()
         self.gate: asyncio.Event | None = None  # set: sends wait for it
 
@@ -41,7 +41,7 @@ class Carrier:
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"
 
-    def pace(self, lane: str) -> Pace | None:
+    def pace(self, lane: str) -> Sequence[Pace]:
         return self.bears
 
     async def missed(self, since: datetime) -> list[Any]:

@@ -66,8 +66,8 @@ class Scripted:
     def lane(self, to: ThreadRef) -> str:
         return f"{self.name}:{to.key}"
 
-    def pace(self, lane: str) -> Pace | None:
-        return None
+    def pace(self, lane: str) -> Sequence[Pace]:
+        return ()
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
         return ThreadRef(self.name, to.account or OURS, to.key) if self.by_code else None

@@ -1,4 +1,7 @@
-"""Consents, wrong codes, pages of long replies, the order of parts, what a carrier gave up. Only adds: the release before works on it."""
+"""Consents, wrong codes, pages of long replies, the order of parts, what a carrier gave up.
+
+Only adds: the release before works on it.
+"""
 
 import sqlalchemy as sa
 from alembic import op

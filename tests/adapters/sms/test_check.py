@@ -95,7 +95,7 @@ async def test_credentials_that_are_refused_are_told_without_them(twilio: Outsid
     (one,) = await found(twilio.base)
 
     assert not one.ok
-    assert "401" in one.what
+    assert "20003" in one.what
     assert "SMS__AUTH_TOKEN" in one.advice
     assert "s3cret" not in str(one)
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.sms.channel import SmsChannel
 from adapters.sms.settings import SmsSettings
-from gateway.errors import KeyRefused, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
+from gateway.errors import TryLater, Uncertain, Unknowable
 from gateway.events import Delivery, DeliveryReported, Receipt, Say, ThreadRef
 from gateway.ports import Added
 from tests.adapters.doors import Call, HangsUp, OutsideSystem, RecordingDoor, nobody_listens
@@ -267,36 +267,6 @@ async def test_a_text_comes_from_the_account_it_answers_for(
 
     (told,) = twilio.told(CREATE)
     assert {name: told[name] for name in ("From", "MessagingServiceSid") if name in told} == sent_from
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "meaning"),
-    [
-        (400, 21211, WillNeverArrive),
-        (400, 21610, OptedOut),
-        (400, 21614, WillNeverArrive),
-        (404, 20404, WillNeverArrive),
-        (429, 20429, TryLater),
-        (400, 20429, TryLater),
-        (401, 20003, KeyRefused),
-        (403, 20003, KeyRefused),
-        (500, 20500, Uncertain),
-        (503, 20503, Uncertain),
-    ],
-)
-async def test_each_refusal_says_what_to_do_next(
-    status: int, code: int, meaning: type[Exception], twilio: FakeTwilio
-) -> None:
-    twilio.will_answer(CREATE, {"code": code, "message": "Unable to create record: no", "status": status}, status)
-
-    async with sms(api_url=twilio.base) as channel:
-        with pytest.raises(meaning) as caught:
-            await channel.send(HELLO)
-
-    assert type(caught.value) is meaning
-    assert str(code) in str(caught.value)
-    assert ALICE not in str(caught.value)
-    assert len(twilio.calls) == 1, "the outbox owns the retries"
 
 
 @pytest.mark.parametrize("body", [{}, {"sid": None}, {"sid": ""}])

@@ -229,9 +229,27 @@ def test_every_shared_webhook_is_read() -> None:
     ],
 )
 def test_each_state_of_a_text_means_one_of_four(said: str, state: Delivery) -> None:
-    report = inbound.read_status(FormData({"MessageSid": "SM2", "MessageStatus": said, "ErrorCode": "30007"}))
+    report = inbound.read_status(FormData({"MessageSid": "SM2", "MessageStatus": said, "ErrorCode": "30005"}))
 
-    assert report == DeliveryReported(channel="sms", provider_id="SM2", state=state, error="30007")
+    why = "30005: the number is unknown, or no longer in service" if state is Delivery.FAILED else ""
+    assert report == DeliveryReported(channel="sms", provider_id="SM2", state=state, error=why)
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "why"),
+    [
+        ("30001", Delivery.AGAIN, "30001: too many texts were waiting at Twilio; set SMS__RATE, or use more numbers"),
+        ("30003", Delivery.AGAIN, "30003: the phone is off or out of reach"),
+        ("30006", Delivery.FAILED, "30006: the number is a landline, or its carrier cannot be reached"),
+        ("39999", Delivery.FAILED, "39999: Twilio says no more"),
+        ("", Delivery.FAILED, "Twilio says no more"),
+        ("٣", Delivery.FAILED, "٣: Twilio says no more"),
+    ],
+)
+def test_why_a_text_failed_is_told_in_words(code: str, state: Delivery, why: str) -> None:
+    report = inbound.read_status(FormData({"MessageSid": "SM2", "MessageStatus": "undelivered", "ErrorCode": code}))
+
+    assert report == DeliveryReported(channel="sms", provider_id="SM2", state=state, error=why)
 
 
 def test_a_report_may_name_its_text_in_the_old_way() -> None:
