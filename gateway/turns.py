@@ -28,13 +28,14 @@ from gateway.live import Live
 from gateway.policy import Policy
 from gateway.ports import AgentLine, AgentPlatform, Clock
 from gateway.redial import REDIAL, Redial, over_lines
-from gateway.speaker import post_text
-from gateway.store import Store, Tx, lanes, requests, turns
+from gateway.speaker import not_delivered, post_text, undelivered_in
+from gateway.store import Store, Tx, lanes, requests, sendings, turns
 from gateway.store.lanes import Lane
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, TurnRow
 
 log = logging.getLogger(__name__)
 
+MOST_UNDELIVERED = 5  # replies of which the agent is told at once, the newest
 CRASHES = 5  # of the process while it worked on one turn; then the event is set aside
 
 
@@ -123,7 +124,7 @@ class Turns:
         # Idle for long, or with another agent, it begins anew; one that was given up is only continued elsewhere.
         given_up = conversation.session_id is None and row.seq > 1
         record = await self._transcript(lane, row) if given_up else ""
-        text = post_text(event, record, await files.lines())
+        attached = await files.lines()
         if session_id is None:
             session_id = await self._platform.open_session(agent)
             log.info("a new session of agent %s", agent)
@@ -137,9 +138,17 @@ class Turns:
                 "route": route.name if route else "",
                 "sender": sender,
             }
+            text = post_text(event, record, attached, await self._undelivered(tx, lane.conversation_id))
             return await turns.begin(tx, **begun, text=text, now=self._clock())
 
         return await self._store.write(deed)
+
+    async def _undelivered(self, tx: Tx, conversation_id: int) -> list[str]:
+        """Told once: with the message whose turn begins in this transaction."""
+        failed = await sendings.untold(tx.db, conversation_id, limit=MOST_UNDELIVERED)
+        if failed:
+            await sendings.tell(tx, conversation_id)
+        return [not_delivered(row.created_at, row.error or "", part="#" in row.dedupe_key) for row in failed]
 
     async def _again(self, lane: Lane, row: InboxRow, turn: TurnRow) -> TurnRow:
         """One more try: the last one failed, and says so in the row, or its process ended."""
@@ -170,7 +179,8 @@ class Turns:
     ) -> TurnRow:
         log.warning("its session is gone or stuck; a new one is opened")
         conversation = await self._store.read(lambda db: lanes.conversation(db, lane.conversation_id))
-        text = post_text(event, await self._transcript(lane, row), await files.lines())
+        told = undelivered_in(turn.posted_text)
+        text = post_text(event, await self._transcript(lane, row), await files.lines(), told)
         session_id = await self._platform.open_session(conversation.agent)
 
         async def deed(tx: Tx) -> TurnRow:

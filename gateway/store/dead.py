@@ -44,6 +44,7 @@ async def leave(tx: Tx, inbox_id: int, status: str) -> bool:
 async def queue_again(tx: Tx, outbox_id: int) -> bool:
     """As if it had never been tried. False: the message has not failed (any more)."""
     values: dict[str, Any] = {"attempts": 0, "unsure": 0, "not_before": None, "error": None, "provider_id": None}
+    values |= {"resends": 0, "slot_at": None, "agent_told": False}
     return await _leave_failed(tx, outbox_id, status="queued", **values)
 
 

@@ -29,6 +29,20 @@ async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
     return (await db.exec(question.order_by(col(OutboxRow.rank), col(OutboxRow.id)).limit(1))).first()
 
 
+async def untold(db: AsyncSession, conversation_id: int, *, limit: int) -> list[OutboxRow]:
+    """Replies of a conversation that did not arrive, and of which the agent does not know; the newest, oldest first."""
+    mine = (col(OutboxRow.conversation_id) == conversation_id, among(OutboxRow.status, "failed"))
+    replies = (col(OutboxRow.dedupe_key).startswith("reply:"), ~col(OutboxRow.agent_told))
+    question = select(OutboxRow).where(*mine, *replies).order_by(col(OutboxRow.id).desc()).limit(limit)
+    return list((await db.exec(question)).all())[::-1]
+
+
+async def tell(tx: Tx, conversation_id: int) -> None:
+    """The agent knows of all replies that did not arrive so far."""
+    mine = (col(OutboxRow.conversation_id) == conversation_id, among(OutboxRow.status, "failed"))
+    await changed(tx.db, update(table(OutboxRow)).where(*mine).values(agent_told=True))
+
+
 async def get(db: AsyncSession, outbox_id: int) -> OutboxRow | None:
     return (await db.exec(select(OutboxRow).where(col(OutboxRow.id) == outbox_id))).first()
 

@@ -27,8 +27,10 @@ from tests.helpers.steps import Steps
 
 
 def words_of(text: str) -> str:
-    """What the customer said: without the line that says who is speaking, and the record of an earlier session."""
+    """What the customer said: without our own lines before it, and the record of an earlier session."""
     said = text.partition("\n")[2]
+    while said.startswith("[Not delivered: "):
+        said = said.partition("\n")[2]
     return said.partition("</transcript>\n")[2] if said.startswith("<transcript") else said
 
 

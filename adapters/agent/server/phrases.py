@@ -13,7 +13,11 @@ UNANSWERED = "UNANSWERED:"
 MAX_QUOTED = 200
 NAME = r"\b[Mm]y name is ([\w'-]+)"
 CITY = r"\b[Ii] live in ([\w'-]+(?: [A-Z][\w'-]+)*)"
-HEADER = re.compile(r"\A<sender(?:\s+[\w-]+=\"[^\"]*\")*\s*/>\r?\n?(?:<transcript\b.*?</transcript>\n?)?", re.S)
+HEADER = re.compile(
+    r"\A<sender(?:\s+[\w-]+=\"[^\"]*\")*\s*/>\r?\n?"
+    r"(?:\[Not delivered: [^\n]*(?:\n|\Z))*(?:<transcript\b.*?</transcript>\n?)?",
+    re.S,
+)
 ORDER = re.compile(r"\b([a-z]-\d{3,6})\b", re.I)
 FIGURE = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
 AMOUNT = re.compile(rf"\$\s*{FIGURE}|\b{FIGURE}\s*(?:dollars?|usd)\b", re.I)
