@@ -10,12 +10,13 @@ from starlette.routing import BaseRoute
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
-from adapters.sms import buttons, inbound, keywords, render
+from adapters.sms import buttons, inbound, keywords, lookup, render
 from adapters.sms.checks import Checks
 from adapters.sms.client import Http, asked_to_wait
 from adapters.sms.endpoint import Endpoint
+from adapters.sms.lookup import segments_of
 from adapters.sms.media import Media
-from adapters.sms.refusals import is_passing, meaning
+from adapters.sms.refusals import meaning
 from adapters.sms.settings import SmsSettings
 from gateway.errors import TryLater, Uncertain, Unknowable
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, ThreadRef
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 15.0
 MOST_MISSED = 10_000
-LOOK_BACK = 50  # texts to one person, newest first
-CLOCKS_APART = timedelta(minutes=5)
 PERSON = Pace(timedelta(seconds=1), burst=5)  # Twilio drops what is over 30 texts to one number in 30 s (error 14107)
 
 
@@ -78,7 +77,7 @@ class SmsChannel:
         return keywords.consent_of(to, ours=self._settings.sender_to(to.key))
 
     async def send(self, message: Outbound) -> Receipt:
-        ours = message.to.account or self._settings.sender_to(message.to.key)
+        ours = self._sender_of(message)
         sender = {"messaging_service_sid": ours} if ours.startswith("MG") else {"from_": ours}
         callback = self._public_url().rstrip("/") + "/sms/status"
         try:
@@ -93,7 +92,10 @@ class SmsChannel:
             raise Uncertain("Twilio's answer was lost") from error
         if not sent.sid:
             raise Uncertain("Twilio's answer had no sid")
-        return Receipt(provider_id=sent.sid, segments=_number(sent.num_segments))
+        return Receipt(provider_id=sent.sid, segments=segments_of(sent))
+
+    def _sender_of(self, message: Outbound) -> str:
+        return message.to.account or self._settings.sender_to(message.to.key)
 
     def _content(self, message: Outbound) -> dict[str, str]:
         """Words; on WhatsApp a request as the template with its buttons, which also goes out after the 24 hours."""
@@ -106,23 +108,17 @@ class SmsChannel:
         return buttons.variables(message) if has_buttons else None
 
     async def find(self, message: Outbound) -> Receipt | None:
-        """The newest text to this person with these words, not older than our first try. Twilio takes no id of ours."""
         since = message.queued_at
         if since is None:
             raise Unknowable("nobody knows when it was first tried")
-        try:
-            texts = await self._client.messages.list_async(to=message.to.key, limit=LOOK_BACK)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise TryLater("Twilio cannot be asked at the moment") from error
-        except (TwilioException, ValueError) as error:
-            if is_passing(error):
-                raise TryLater("Twilio cannot be asked at the moment") from error
-            raise Unknowable("Twilio does not show us its messages") from error
         filled, words = self._filled(message), render.text_for(message)
-        said = [text for text in texts if text.body and (filled["1"] in text.body if filled else text.body == words)]
-        same = [text for text in said if text.sid and _not_before(text.date_created, since)]
-        same.sort(key=lambda text: text.date_created or since, reverse=True)
-        return Receipt(provider_id=str(same[0].sid)) if same else None
+        return await lookup.find(
+            self._client,
+            to=message.to.key,
+            ours=self._sender_of(message),
+            since=since,
+            says=lambda body: filled["1"] in body if filled else body == words,
+        )
 
     async def missed(self, since: datetime) -> Sequence[Missed]:
         """Twilio calls a webhook once; what met a closed door is only in its list of messages."""
@@ -154,12 +150,3 @@ class SmsChannel:
 
 def _after(sent: Sequence[tuple[datetime, str]], then: datetime | None) -> tuple[str, ...]:
     return tuple(sid for at, sid in sent if then is None or at >= then)
-
-
-def _number(written: object) -> int:
-    return int(written) if isinstance(written, str) and written.isascii() and written.isdigit() else 0
-
-
-def _not_before(created: datetime | None, since: datetime) -> bool:
-    """Twilio's clock is not ours. What is older and was ours is known by its receipt."""
-    return created is not None and created >= since - CLOCKS_APART
