@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway import audit, context, outgoing
+from gateway import audit, caps, context, outgoing
 from gateway.consents import WANTS_NONE
 from gateway.errors import KeyRefused, Misconfigured, OptedOut, TryLater, Uncertain, Unknowable, WillNeverArrive
 from gateway.events import Outbound, Receipt, Say, ThreadRef
@@ -54,6 +54,7 @@ class Result:
     not_before: datetime | None = None
     unsure: bool = False  # a send may have gone out, and nobody knows whether it arrived
     alarm: tuple[str, str] | None = None  # what operations should hear of the channel: a cause, and words
+    over_cap: bool = False  # a limit of the day is reached
     unwanted_at: ThreadRef | None = None  # they want no messages there
 
 
@@ -177,7 +178,9 @@ class Delivery:
         if result.unwanted_at is not None:
             await self._outbox.consents.refused(tx, result.unwanted_at, tried.at)
             await self._outbox.unwanted(tx, row)
-        if result.status == "failed":
+        if result.over_cap:
+            await self._outbox.over_cap(tx, row, result.error or "")
+        elif result.status == "failed":
             await self._outbox.undelivered(tx, row, result.error or "")
         if result.alarm is not None:
             await self._outbox.alert(tx, *result.alarm)
@@ -207,6 +210,8 @@ class Delivery:
                     return Result("queued")  # `_settle` sees that another process has it
                 if are_out:
                     raise OptedOut(WANTS_NONE)
+            if sending and (over := await self._over_cap(row)) is not None:
+                return Result("failed", error=over, over_cap=True)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 return await (self._send(channel, message) if sending else self._look(channel, message, tried))
         except TryLater as error:
@@ -228,6 +233,9 @@ class Delivery:
     async def _look_again(self, db: AsyncSession, row: OutboxRow, to: ThreadRef) -> tuple[bool, bool]:
         """Right before a send: is this try still ours, and do they want no messages there?"""
         return await sendings.is_ours(db, row), await self._outbox.consents.are_out(db, to)
+
+    async def _over_cap(self, row: OutboxRow) -> str | None:
+        return row.route and await self._store.read(lambda db: caps.over(db, self._policy, row, self._clock()))
 
     async def _send(self, channel: Channel, message: Outbound) -> Result:
         return Result("sent", receipt=await channel.send(message))

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway import audit
 from gateway.approvals import Approvals
+from gateway.errors import Capped
 from gateway.events import ApprovalAsked, MessageReceived, Replied, Say, ThreadRef, TurnFailed, lane_events
 from gateway.exchange import NotTaken, Outcome
 from gateway.listening import Asked
@@ -62,7 +63,7 @@ class Endings:
         note: str,
     ) -> None:
         now = self._clock()
-        how: dict[str, Any] = {"about_at": row.sent_at or row.received_at, "replaces": replaces}
+        how: dict[str, Any] = {"about_at": row.sent_at or row.received_at, "replaces": replaces, "route": turn.route}
         parked = isinstance(outcome, Asked)
         values: dict[str, Any] = {"parked_turn_id": turn.id if parked else None, "last_message_at": now}
         await lanes.hold(tx, lane, **values)
@@ -146,7 +147,7 @@ class Endings:
         if replaces:
             await turns.shown(tx, turn.id, None)  # what follows the decision is a message of its own
         key = f"asked:{turn.id}:{asked.requests[0].message_id}"
-        await self._say(tx, conversation, self._words.asked, key=key, replaces=replaces)
+        await self._say(tx, conversation, self._words.asked, key=key, replaces=replaces, route=turn.route)
 
     async def _event_of(self, tx: Tx, turn: TurnRow) -> MessageReceived:
         row = await arrivals.event(tx.db, turn.inbox_id)
@@ -174,7 +175,8 @@ class Endings:
         if turn is not None and turn.state != "done":
             await turns.end(tx, turn.id, state="failed", error=why, ended_at=self._clock(), live_handle=None)
             await self._approvals.abandon(tx, turn.id, why)
-        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}", replaces=replaces)
+        said: dict[str, Any] = {"replaces": replaces, "route": turn and turn.route}
+        await self._say(tx, conversation, self._words.failed, key=f"dead:{row.id}", **said)
         await self._outbox.alert(tx, "dead-letter", f"event {row.id} was set aside: {why}")
 
     async def _turn_of(self, tx: Tx, row: InboxRow, approval_id: str | None) -> TurnRow | None:
@@ -202,16 +204,18 @@ class Endings:
         await arrivals.finish(tx, turn.inbox_id, now, status="interrupted")
         await audit.note(tx, "interrupted", now, conversation_id=lane.conversation_id, who=by, turn=turn.id)
 
-    async def capped(self, lane: Lane, row: InboxRow, why: str) -> None:
+    async def capped(self, lane: Lane, row: InboxRow, reached: Capped) -> None:
         """A limit is reached: the event is kept and not answered, its sender is told once a day, operations too."""
-        await self._store.write(lambda tx: self._capped(tx, lane, row, why))
+        await self._store.write(lambda tx: self._capped(tx, lane, row, reached))
 
-    async def _capped(self, tx: Tx, lane: Lane, row: InboxRow, why: str) -> None:
+    async def _capped(self, tx: Tx, lane: Lane, row: InboxRow, reached: Capped) -> None:
+        why = str(reached)
         await lanes.hold(tx, lane)
         await arrivals.finish(tx, row.id, self._clock(), status="capped", error=why)
         conversation = await lanes.conversation(tx.db, lane.conversation_id)
         day = self._clock().date().isoformat()
-        await self._say(tx, conversation, self._words.capped, key=f"capped:{conversation.id}:{day}")
+        if not reached.quiet:
+            await self._say(tx, conversation, self._words.capped, key=f"capped:{conversation.id}:{day}")
         await self._outbox.alert(tx, "cap", f"{why}; what is over it is kept and not answered", once_a="day")
 
     async def nothing_to_do(self, lane: Lane, row: InboxRow) -> None:
@@ -231,10 +235,11 @@ class Endings:
         about_at: datetime | None = None,
         replaces: str = "",
         note: str = "",
+        route: str | None = None,
     ) -> None:
         """Nothing while a person has the conversation: then it is theirs to speak. Operations are told all the same."""
         if conversation.mode == "human":
             return
         to = ThreadRef(conversation.channel, conversation.account, conversation.thread_key)
-        where: dict[str, Any] = {"conversation_id": conversation.id, "about_at": about_at}
+        where: dict[str, Any] = {"conversation_id": conversation.id, "about_at": about_at, "route": route}
         await self._outbox.add(tx, Say(to=to, text=text, note=note, replaces=replaces), key=key, **where)

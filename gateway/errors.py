@@ -19,7 +19,7 @@ GatewayError
 │   ├── FileTooLarge     a file has more bytes than were asked for
 │   ├── AgentRefused     the platform said no for good (bad key, unknown agent)
 │   └── SessionGone      the platform no longer knows the session
-├── Capped               a limit of the policy is reached: tell the sender once, and go on
+├── Capped               a limit of the policy is reached: tell the sender once, unless .quiet, and go on
 ├── Uncertain            the carrier may or may not have taken the message: look it up before one more try
 ├── Unknowable           the carrier cannot tell whether it took the message
 ├── LaneLost             somebody else owns the conversation now: stop at once, write nothing
@@ -106,7 +106,10 @@ class SessionGone(GiveUp):
 
 
 class Capped(GatewayError):
-    pass
+    def __init__(self, message: str, *, quiet: bool = False) -> None:
+        """`quiet`: one more message to say so is what the limit is against."""
+        super().__init__(message)
+        self.quiet = quiet
 
 
 class Uncertain(GatewayError):

@@ -69,6 +69,7 @@ class MessageReceived:
     version: str = ""  #: of words that were written anew; a later one sorts after an earlier one
     answerable: bool = True  #: False: kept, and no agent is woken: its sender is a machine, or takes no answer
     joined: bool = False  #: what the same person wrote after it is in it
+    country: str | None = None  #: of the sender's number, by its ISO code; empty: nobody can place it; None: no number
     pressed: Pressed | None = None  #: it is a button of ours that they pressed; `text` is what stands on it
     consent: Consent | None = None  #: then it is about that alone, and no agent sees it
 

@@ -81,7 +81,10 @@ class Inbox:
             "payload": lane_events.dump_json(event).decode(),
             "now": now,
         }
-        if (opted := await self._opting.take(tx, event, kept)) is not None:
+        route = self._policy.route_for(event) if event.answerable else None
+        barred = route is not None and route.bars(event)
+        asks_for_help = event.consent is not None and event.consent.state == "help"
+        if not (barred and asks_for_help) and (opted := await self._opting.take(tx, event, kept)) is not None:
             return opted
         if self._by_words is not None and await self._by_words.concerns(tx.db, event):
             # Kept first: the same words delivered twice decide once.
@@ -89,7 +92,8 @@ class Inbox:
                 return Added.DUPLICATE
             await self._by_words.take(tx, event)
             return Added.KEPT
-        route = self._policy.route_for(event) if event.answerable else None
+        if barred:
+            return await self._barred(tx, event, kept)
         if route is not None and (unanswered := await self._opting.unanswered(tx, event, kept)) is not None:
             return unanswered
         place = None if route is None else await arrivals.append_to(tx, event.thread, **kept, sent_at=event.sent_at)
@@ -109,6 +113,15 @@ class Inbox:
             return Added.DUPLICATE
         await self._engine.wake(tx, place.conversation_id)
         return Added.KEPT
+
+    async def _barred(self, tx: Tx, event: MessageReceived, kept: dict[str, Any]) -> Added:
+        """Somebody writes from a country that the route does not list: kept, and never answered with anything."""
+        if not await arrivals.keep_unrouted(tx, **kept):
+            return Added.DUPLICATE
+        where = event.country or "a country that nobody can tell"
+        said = f"somebody in {where} wrote on {event.thread.channel}; it is not among `countries`, and nobody answers"
+        await self._outbox.alert(tx, f"country:{event.thread.channel}:{event.country}", said, once_a="day")
+        return Added.NO_ROUTE
 
     async def _unrouted(self, tx: Tx, event: MessageReceived, kept: dict[str, Any]) -> Added:
         if not event.addressed and await lanes.find(tx.db, event.thread) is None:

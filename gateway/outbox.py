@@ -51,17 +51,19 @@ class Outbox:
         approval_id: str | None = None,
         changes_id: int | None = None,
         about_at: datetime | None = None,
+        route: str | None = None,
     ) -> None:
         """Queue a message in the caller's transaction, a long reply as its parts. The same `key` twice is one message.
 
-        `about_at`: when what it answers was written; a reply that goes out much later says so.
+        `about_at`: when what it answers was written; a reply that goes out much later says so. `route`: whose caps of
+        a day it is under.
         """
         first, *rest = self._parts(message)
         only_once: dict[str, Any] = {"approval_id": approval_id, "changes_id": changes_id, "about_at": about_at}
-        before = await self._queue(tx, first, key, conversation_id=conversation_id, **only_once)
+        where: dict[str, Any] = {"conversation_id": conversation_id, "route": route or None}
+        before = await self._queue(tx, first, key, **where, **only_once)
         for number, part in enumerate(rest, 2):
-            where: dict[str, Any] = {"conversation_id": conversation_id, "follows_id": before}
-            before = await self._queue(tx, part, f"{key}#{number}", **where)
+            before = await self._queue(tx, part, f"{key}#{number}", **where, follows_id=before)
 
     def _parts(self, message: Outbound) -> list[Outbound]:
         """As its channel carries it. The first takes the place of what was shown, and the note is below the last."""
@@ -122,6 +124,12 @@ class Outbox:
         if not row.dedupe_key.startswith("alert:"):
             said = f"message {row.id} on {row.channel} was not sent: {why}"
             await self.alert(tx, cause_of("undelivered", row.channel, why), said)
+
+    async def over_cap(self, tx: Tx, row: OutboxRow, why: str) -> None:
+        """A message was not sent because a limit of the day is reached: operations hear of that once a day."""
+        log.warning("message %s on %s was not sent: %s", row.id, row.channel, why)
+        await audit.reported(tx, row, "undelivered", self._clock())
+        await self.alert(tx, "cap-segments", f"{why}; nothing more is sent there today", once_a="day")
 
     async def unwanted(self, tx: Tx, row: OutboxRow) -> None:
         """A message was not sent to somebody who wants none: nothing that a person could send again."""

@@ -97,7 +97,7 @@ class Turns:
         try:
             turn = await self._begin(lane, row, event, files) if turn is None else await self._again(lane, row, turn)
         except Capped as reached:
-            await self._endings.capped(lane, row, str(reached))
+            await self._endings.capped(lane, row, reached)
             return
         try:
             heard = await self._post(lane, turn, event.sender, files, first_try)
@@ -119,7 +119,7 @@ class Turns:
         route = self._policy.route_for(event)
         sender = audit.pseudonym(event.sender)
         if route is not None:
-            await self._store.read(lambda db: caps.check(db, route, sender, self._clock()))
+            await self._store.read(lambda db: caps.check(db, route, sender, lane.conversation_id, self._clock()))
         agent, session_id = self._session_for(conversation, event, self._clock())
         # Idle for long, or with another agent, it begins anew; one that was given up is only continued elsewhere.
         given_up = conversation.session_id is None and row.seq > 1

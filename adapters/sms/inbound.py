@@ -6,6 +6,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from adapters.sms import buttons, keywords, kinds, refusals
+from adapters.sms.numbers import country
 from adapters.sms.senders import can_be_answered
 from gateway.errors import Unreadable
 from gateway.events import Delivery, DeliveryReported, Identity, MediaRef, MessageReceived, Proof, ThreadRef
@@ -55,6 +56,7 @@ def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
         media=_media(form),
         own_account=_is_own(account, ours, whatsapp),
         answerable=can_be_answered(theirs, to, ours),
+        country=country(theirs),
         pressed=pressed,
         consent=None if pressed else keywords.read(_field(form, "Body"), _field(form, "OptOutType")),
     )
@@ -77,6 +79,7 @@ def from_list(text: Any, *, ours: str, whatsapp: str = "") -> MessageReceived | 
         media=tuple(MediaRef(where=f"{text.uri}#{number}") for number in range(_many(str(text.num_media or "")))),
         own_account=_is_own(account, ours, whatsapp),
         answerable=can_be_answered(text.from_, text.to, ours),
+        country=country(text.from_),
         sent_at=text.date_sent or text.date_created,
         consent=keywords.read(text.body or ""),
     )

@@ -8,37 +8,16 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gateway.errors import ConfigError
 from gateway.events import Identity, MessageReceived, ThreadRef
 from gateway.policy.people import GROUP, REQUESTER, TOKEN, Person
+from gateway.policy.routes import Route
 from gateway.policy.rules import Rule, Ruling, Terms
 from gateway.policy.words import Duration, Words, known_as, may_be_one, misformed, place, same_address, shown_somewhere
-
-
-class Route(Words):
-    """Which agent answers where. The first match wins."""
-
-    channel: Literal["slack", "sms", "email", "web", "console", "*"]
-    account: str = "*"
-    agent: str = Field(min_length=1)
-    session_idle: Duration = timedelta(days=30)
-    turns_per_day: int | None = Field(default=None, ge=1)
-    sender_turns_per_day: int | None = Field(default=None, ge=1)
-    held: Literal["one_by_one", "batch"] = "one_by_one"
-    show_work: bool = False
-
-    @property
-    def name(self) -> str:
-        """The same for the same words, for counting."""
-        return f"{self.channel}/{self.account}/{self.agent}"
-
-    def takes(self, event: MessageReceived) -> bool:
-        named = self.account == event.thread.account
-        return self.channel in ("*", event.thread.channel) and (named or (self.account == "*" and event.own_account))
 
 
 class _Approvals(Words):
@@ -183,6 +162,9 @@ class Policy(Words):
             for name, rule in rules
         ]
         return own + conditional + escalated
+
+    def route_named(self, name: str | None) -> Route | None:
+        return next((route for route in self.routes if route.name == name), None)
 
     def route_for(self, event: MessageReceived) -> Route | None:
         return next((route for route in self.routes if route.takes(event)), None)

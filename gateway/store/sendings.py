@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, update
+from sqlalchemy import and_, case, delete, func, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -41,6 +41,20 @@ async def tell(tx: Tx, conversation_id: int) -> None:
     """The agent knows of all replies that did not arrive so far."""
     mine = (col(OutboxRow.conversation_id) == conversation_id, among(OutboxRow.status, "failed"))
     await changed(tx.db, update(table(OutboxRow)).where(*mine).values(agent_told=True))
+
+
+async def segments(
+    db: AsyncSession, route: str, since: datetime, conversation_id: int | None = None, *, but: int = 0
+) -> int:
+    """Of what a route was charged for since, but for one message. What is on its way counts as one until its carrier
+    says how many.
+    """
+    mine = [col(OutboxRow.route) == route, col(OutboxRow.created_at) >= since, col(OutboxRow.id) != but]
+    if conversation_id is not None:
+        mine.append(col(OutboxRow.conversation_id) == conversation_id)
+    under_way = and_(among(OutboxRow.status, "sending", "unknown"), col(OutboxRow.segments) == 0)
+    charged = func.coalesce(func.sum(case((under_way, 1), else_=col(OutboxRow.segments))), 0)
+    return int((await db.exec(select(charged).where(*mine))).one())
 
 
 async def get(db: AsyncSession, outbox_id: int) -> OutboxRow | None:

@@ -69,6 +69,7 @@ def text(
     message: str = "",
     sent_at: datetime | None = None,
     media: tuple[MediaRef, ...] = (),
+    **more: Any,
 ) -> Any:
     """What the SMS adapter makes of a text. `name` is the event's id, `message` the message's own."""
     name = name or f"{number}: {words}"
@@ -81,6 +82,7 @@ def text(
         text=words,
         media=media,
         sent_at=sent_at,
+        **more,
     )
 
 

@@ -31,6 +31,7 @@ class Scripted:
         self.name = name
         self.taken: list[Taken] = []
         self.can_look_up = True
+        self.segments = 0  # of each message, as the carrier counts them
         self.files: dict[str, bytes] = {}  # by where they are
         self.kept: list[MessageReceived] = []  # what customers wrote, as the carrier's own list has it
         self.asked_since: list[datetime] = []
@@ -76,7 +77,7 @@ class Scripted:
         await self._steps.at(f"{self.name} sending")
         self.taken.append(Taken(message, self._clock()))
         await self._steps.at(f"{self.name} taken")
-        return Receipt(provider_id=f"{self.name}-{message.ref}")
+        return Receipt(provider_id=f"{self.name}-{message.ref}", segments=self.segments)
 
     async def find(self, message: Outbound) -> Receipt | None:
         if not self.can_look_up:

@@ -31,6 +31,7 @@ def test_alice_sends_a_text() -> None:
         thread=ThreadRef("sms", OURS, ALICE),
         sender=Identity(channel="sms", address=ALICE, proof=Proof.CARRIER),
         text="hello",
+        country="US",
     )
 
 
