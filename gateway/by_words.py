@@ -15,7 +15,7 @@ from gateway.code_lock import CodeLock
 from gateway.events import MessageReceived, Pressed, Say, Verdict
 from gateway.outbox import Outbox
 from gateway.ports import Clock, Decision
-from gateway.store import Tx, checks, codes
+from gateway.store import Tx, checks, codes, lanes
 from gateway.store.evidence import CheckRow, CodeRow
 from gateway.verdicts import Decided
 from gateway.words import Words
@@ -56,7 +56,7 @@ class ByWords:
             return True
         written = verdicts.codes_in(event.text)
         if not written:
-            return False
+            return await self._forgot_the_code(db, event)
         if await self._checked(db, event) is not None:
             return True
         given = await self._given(db, event)
@@ -94,6 +94,14 @@ class ByWords:
         )
         await self._answer(tx, event, _said(decision))
 
+    async def _forgot_the_code(self, db: AsyncSession, event: MessageReceived) -> bool:
+        """A verb alone from somebody who is asked here and never talked with the agent. Of a customer it is an answer
+        to the agent as much as to a request, and so an ordinary message.
+        """
+        if not verdicts.is_only_verbs(event.text) or await lanes.find(db, event.thread) is not None:
+            return False
+        return bool((await self._given(db, event)).good)
+
     async def _checked(self, db: AsyncSession, event: MessageReceived) -> CheckRow | None:
         """The test message that this answers."""
         read = verdicts.read(event.text)
@@ -127,21 +135,26 @@ class ByWords:
             await self._answer(tx, event, _said(decision))
 
     async def _decided_nothing(self, tx: Tx, event: MessageReceived, given: Given) -> None:
-        """A wrong code, which counts, or words beside a code of theirs. The answer is the same for any wrong code."""
-        meant = verdicts.is_bare(event.text)
-        if meant and not any(self._whose(code, given.all()) for code in verdicts.codes_in(event.text)):
-            until = await self.lock.missed(tx, event.sender)
-            if until is not None:
-                asked = [one.approval_id for one in given.good]
-                other = await self.approvals.elsewhere(tx.db, asked, event.sender)
-                said = self.words.codes_locked.format(until=sentences.time(until))
-                await self._answer(tx, event, said + sentences.elsewhere(other))
-                return
-        answer = self.words.verdict_unclear if given.good or given.late else self.words.verdict_none
-        await self._answer(tx, event, answer)
+        """The answer is the same for every wrong code, and for words beside a right one."""
+        if self._is_wrong(event, given) and (until := await self.lock.missed(tx, event.sender)) is not None:
+            asked = [one.approval_id for one in given.good]
+            other = await self.approvals.elsewhere(tx.db, asked, event.sender)
+            said = self.words.codes_locked.format(until=sentences.time(until)) + sentences.elsewhere(other)
+            await self._answer(tx, event, said)
+            return
+        once = ""
+        if given.good and verdicts.is_only_verbs(event.text):
+            once = f"verdict:without-a-code:{given.good[-1].id}"
+        said = self.words.verdict_unclear if given.good or given.late else self.words.verdict_none
+        await self._answer(tx, event, said, key=once)
 
-    async def _answer(self, tx: Tx, event: MessageReceived, text: str) -> None:
-        await self.outbox.add(tx, Say(to=event.thread, text=text), key=_key("verdict", event))
+    def _is_wrong(self, event: MessageReceived, given: Given) -> bool:
+        """It was meant to decide, and no code in it is theirs. One that ran out, or is of what is settled, is late."""
+        written = verdicts.codes_in(event.text)
+        return verdicts.is_bare(event.text) and not any(self._whose(code, given.all()) for code in written)
+
+    async def _answer(self, tx: Tx, event: MessageReceived, text: str, key: str = "") -> None:
+        await self.outbox.add(tx, Say(to=event.thread, text=text), key=key or _key("verdict", event))
 
 
 def _said(decision: Decision) -> str:

@@ -11,6 +11,7 @@ from gateway.events import Verdict
 
 DENY_WORDS = frozenset({"no", "deny"})
 APPROVE_WORDS = frozenset({"yes", "approve"})
+VERBS = DENY_WORDS | APPROVE_WORDS
 LONGEST = 2_000  # characters; NFKC takes quadratic time over marks in a wrong order, and no text message is as long
 MOST_CODES = 10  # of a sentence
 SPACE = r"[ \t\r\n]"  # what nobody sees, and what is no space, neither joins words nor parts them
@@ -60,10 +61,18 @@ def codes_in(text: str) -> list[str]:
 
 def is_bare(text: str) -> bool:
     """Nothing but verbs and codes: then it was meant to decide, whatever it says."""
-    words = PUNCTUATION.sub(" ", _plain(text)).split(" ")
-    found = [word for word in words if word]
-    verbs = DENY_WORDS | APPROVE_WORDS
-    return any(map(CODE.fullmatch, found)) and all(word in verbs or CODE.fullmatch(word) for word in found)
+    words = _words(text)
+    return any(map(CODE.fullmatch, words)) and all(word in VERBS or CODE.fullmatch(word) for word in words)
+
+
+def is_only_verbs(text: str) -> bool:
+    """A verb without a code: it decides nothing, and may answer something else."""
+    words = _words(text)
+    return bool(words) and VERBS.issuperset(words)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in PUNCTUATION.sub(" ", _plain(text)).split(" ") if word]
 
 
 def _plain(text: str) -> str:

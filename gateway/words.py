@@ -8,7 +8,8 @@ class Words:
     asked: str = "I need a colleague's approval for that. I have asked, and I will get back to you here."
     held: str = "I am still waiting for a colleague's decision. I have your message and will answer it right after."
     held_for_requester: str = (
-        "I am still waiting for a yes or no to what I asked here. I have your message and will answer it right after."
+        "I still wait for your answer to what I asked: please reply as it says there. "
+        "I have your message and will answer it right after."
     )
     paused: str = "Our assistant is paused at the moment. I have your message, and you will get an answer here."
     capped: str = "You have reached the number of messages I can answer in a day. Please write again tomorrow."

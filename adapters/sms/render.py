@@ -100,7 +100,8 @@ def _what(asked: ApprovalView) -> str:
 def _arguments(asked: ApprovalView) -> str:
     if asked.arguments is None:
         return "the agent did not say with what"
-    shown = (f"{_bounded(name)}={_bounded(value)}" for name, value in asked.arguments.items())
+    amount_first = sorted(asked.arguments.items(), key=lambda one: one[0] != "amount")
+    shown = (f"{_bounded(name)}={_bounded(value)}" for name, value in amount_first)
     return ", ".join(shown) or "no arguments"
 
 

@@ -1,6 +1,7 @@
 """Decisions by text: a customer confirms in the parked thread itself, an approver anywhere; a word and a code."""
 
 import json
+import random
 import re
 from datetime import timedelta
 
@@ -175,3 +176,42 @@ async def test_what_is_too_long_for_a_text_can_only_be_denied_by_text(under: Und
         await town.bob.texts(f"NO {code}")
 
         await town.alice.reads("was not approved")
+
+
+async def test_who_guesses_codes_is_locked_out_and_the_card_in_slack_still_decides(under: Under) -> None:
+    async with under(BY_TEXT) as town:
+        await town.alice.texts(REFUND)
+        code = await town.bob.is_asked()
+        chance = random.Random(7)
+        for _ in range(40):
+            while (guess := f"{chance.randrange(10**6):06d}") == code:
+                pass
+            await town.bob.texts(f"YES {guess}")
+
+        said = await town.bob.reads("Too many wrong codes.")
+        assert "Decide it in Slack or with gateway approvals." in said
+        await town.bob.texts(f"YES {code}")
+        assert await states(town) == ["pending"]
+        assert sum("Too many" in text for text in town.bob.got()) == 1
+        assert len(town.bob.got()) == 6, "the request, four answers and the lock"
+        (alert,) = await town.until(lambda: [one for one in town.alerts() if "wrong codes" in one], "the alert")
+        assert "from ana" in alert
+
+        await town.ana.approves(await town.card())
+        await town.alice.reads("I refunded $40")
+
+
+@pytest.mark.long
+async def test_after_a_quarter_of_an_hour_the_right_code_decides_again(under: Under) -> None:
+    async with under(CONFIRMS) as town:
+        await town.alice.texts(REFUND)
+        code = await town.alice.is_asked()
+        for number in range(5):
+            await town.alice.texts(f"NO {(int(code) + number + 1) % 10**6:06d}")
+        await town.alice.reads("Too many wrong codes.")
+        town.clock.passes(timedelta(minutes=15))
+
+        await town.alice.texts(f"YES {code}")
+
+        await town.alice.reads("I refunded $40")
+        assert await states(town) == ["approved"]
