@@ -73,9 +73,29 @@ def test_a_request_says_what_it_is_and_how_to_decide_in_one_segment() -> None:
     text = asking(replace(REFUND, expires_at=AT))
 
     assert text == (
-        "issue_refund: order_id=A-1001, amount=40\nReply YES 482913 to approve or NO 482913. Expires 21 Nov 14:30 UTC."
+        "issue_refund: amount=40, order_id=A-1001\nReply YES 482913 to approve or NO 482913. Expires 21 Nov 14:30 UTC."
     )
     assert segments.count(text) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"amount": 40, "order_id": "A-1001", "reason": "arrived broken"},
+        {"order_id": "A-1001", "reason": "the customer changed their mind", "amount": 1250.5},
+        {"customer": "J. Smith", "currency": "EUR", "amount": 40},
+        {"new_address": "5 Main St., Springfield"},
+        {},
+    ],
+)
+def test_an_ordinary_request_is_one_segment_without_a_link(arguments: dict[str, Any]) -> None:
+    text = asking(replace(VIEW, arguments=arguments, expires_at=AT))
+
+    assert segments.count(text) == 1
+    assert "://" not in text
+    assert "www." not in text
+    assert all(str(value) in text for value in arguments.values())
+    assert text.startswith("issue_refund: amount=" if "amount" in arguments else "issue_refund: ")
 
 
 def test_a_request_that_just_fits_one_segment_loses_its_fine_words_first() -> None:
@@ -88,7 +108,7 @@ def test_a_request_that_just_fits_one_segment_loses_its_fine_words_first() -> No
 def test_a_reminder_brings_a_new_code_and_what_it_is_about() -> None:
     text = render.text_for(Remind(to=ALICE, approval=REFUND, code="111111"))
 
-    assert text.startswith("Reminder: issue_refund: order_id=A-1001, amount=40\n")
+    assert text.startswith("Reminder: issue_refund: amount=40, order_id=A-1001\n")
     assert "YES 111111" in text
 
 
@@ -126,7 +146,7 @@ def test_the_longest_request_is_shown_whole_in_a_reminder_too() -> None:
 def test_a_late_answer_is_told_so_before_the_request_comes_again() -> None:
     text = render.text_for(Remind(to=ALICE, approval=REFUND, code="111111", late=True))
 
-    assert text.startswith("That code ran out and decided nothing.\nissue_refund: order_id=A-1001, amount=40\n")
+    assert text.startswith("That code ran out and decided nothing.\nissue_refund: amount=40, order_id=A-1001\n")
     assert "YES 111111" in text
 
 
@@ -144,7 +164,7 @@ def test_without_a_code_a_text_says_where_to_decide_instead(
 ) -> None:
     text = render.text_for(kind(to=ALICE, approval=REFUND, elsewhere=elsewhere))
 
-    assert "issue_refund: order_id=A-1001, amount=40\n" + said in text
+    assert "issue_refund: amount=40, order_id=A-1001\n" + said in text
     assert "YES" not in text
     assert "NO " not in text
     assert segments.count(text) == 1
@@ -176,7 +196,7 @@ def test_where_a_denial_needs_a_reason_a_text_offers_none() -> None:
 def test_an_argument_cannot_pass_for_another_one(note: str) -> None:
     text = asking(replace(VIEW, arguments={"note": note, "amount": 900}))
 
-    assert f"note={json.dumps(note)}, amount=900\n" in text
+    assert f"amount=900, note={json.dumps(note)}\n" in text
 
 
 @settings(deadline=None)
