@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
-from adapters.sms import buttons, inbound, keywords, lookup, render
+from adapters.sms import buttons, inbound, keywords, lookup, render, replies
 from adapters.sms.checks import Checks
 from adapters.sms.client import Http, asked_to_wait
 from adapters.sms.endpoint import Endpoint
@@ -61,7 +61,7 @@ class SmsChannel:
         return False
 
     def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
-        return [text]
+        return replies.parts(to, text)
 
     def shows_whole(self, approval: ApprovalView) -> bool:
         return render.shows_whole(approval)
