@@ -93,7 +93,7 @@ async def test_a_request_with_buttons_is_found_again_by_what_the_template_was_fi
         made = {"date_created": format_datetime(TRIED + timedelta(seconds=1))}
         bodies = {"SM1": "Something else", "SM2": f"Please look: {FILLED} Choose."}
         listed: list[dict[str, Any]] = [
-            {"sid": sid, "body": body, "to": THERE, "from": ASK.to.account, "num_segments": "1", **made}
+            {"sid": sid, "body": body, "to": THERE, "from": f"whatsapp:{OURS}", "num_segments": "1", **made}
             for sid, body in bodies.items()
         ]
         twilio.will_answer(CREATE, {"messages": listed, "next_page_uri": None, "page": 0, "page_size": 50})
