@@ -152,8 +152,11 @@ class Instant:
     def keeps_order(self) -> bool:
         return True
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
         return [text]
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        return None
 
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.account}:{to.key}"

@@ -33,6 +33,7 @@ from gateway.installations import Installed, Installing
 from gateway.listeners import Listeners
 from gateway.live import Live
 from gateway.outbox import Outbox
+from gateway.pages import Pages
 from gateway.people import People
 from gateway.policy import Policy
 from gateway.ports import AgentPlatform, Channel, Clock, Engine, Groups, Installations, Listener, LiveReplies
@@ -42,7 +43,7 @@ from gateway.store import Store, database_url, marks
 from gateway.sweep import Sweep
 from gateway.tokens import Tokens
 from gateway.turns import Turns
-from gateway.web import api, api_page, app as web
+from gateway.web import api, api_page, app as web, pages as pages_page
 from gateway.web.metrics import Metrics, route as metrics_page
 from gateway.words import Words
 from gateway.work.local import LocalEngine, sqlite_path
@@ -135,9 +136,9 @@ async def build(
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         words, stopping, late_after = Words(), asyncio.Event(), policy.operations.late_after
-        outbox = Outbox(
-            store, engine, channels, clock, alerts=[policy.destination(one) for one in policy.operations.alerts]
-        )
+        alerts = [policy.destination(one) for one in policy.operations.alerts]
+        pages = Pages(store, keys, where["public_url"], clock)
+        outbox = Outbox(store, engine, channels, clock, alerts=alerts, pages=pages)
         delivery = Delivery(store, outbox, channels, clock, words, policy=policy, late_after=late_after, key=keys[0])
         people = People(policy, {name: one for name, one in channels.items() if isinstance(one, Groups)}, clock)
         approvals = Approvals(
@@ -168,6 +169,7 @@ async def build(
         routes: list[BaseRoute] = [route for channel in channels.values() for route in channel.routes(door)]
         if sandbox is not None:
             routes += sandbox.routes()
+        routes.append(pages_page.route(pages))
         metrics = Metrics(store, clock, channels=tuple(channels))
         stack.push_async_callback(metrics.aclose)
         token = settings.ops.token.get_secret_value() if settings.ops.token else ""

@@ -1,5 +1,6 @@
 """Codes and tokens: an HMAC of the key and what they are for, so that nothing at rest can be stolen. Pure."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -36,6 +37,23 @@ def is_token(written: str, keys: Sequence[str], person: str, n: int) -> bool:
     """Is this the person's nth token, under any of the keys? In constant time."""
     given = written.encode("utf-8", "replace")
     return any(hmac.compare_digest(given, token(key, person, n).encode()) for key in keys)
+
+
+def page(key: str, message: int, until: int) -> str:
+    """What the link to a page ends with; good until then (seconds since 1970). Small letters and digits alone."""
+    found = hmac.digest(key.encode(), f"page\0{message}\0{until}".encode(), hashlib.sha256)
+    return f"{message}-{until}-{base64.b32encode(found[:16]).decode().rstrip('=').lower()}"
+
+
+def page_of(written: str, keys: Sequence[str]) -> tuple[int, int] | None:
+    """Which message it is of, and until when. None: it is none of ours, under any of the keys. In constant time."""
+    message, _, rest = written.partition("-")
+    until = rest.partition("-")[0]
+    if not all(one.isascii() and one.isdigit() and len(one) < 19 for one in (message, until)):
+        return None
+    given, which = written.encode("utf-8", "replace"), (int(message), int(until))
+    ours = any(hmac.compare_digest(given, page(key, *which).encode()) for key in keys)
+    return which if ours else None
 
 
 def state(key: str, nonce: str, until: int) -> str:

@@ -114,6 +114,16 @@ class Installation:
     installed_at: datetime
 
 
+class Installations(Protocol):
+    """For a channel whose app is installed in many accounts: what it kept for each (`Door.installations`)."""
+
+    async def secret(self, account: str) -> str | None:
+        """None: it is not installed there. Raises `KeyRefused` where no key opens it, or `DatabaseAway`."""
+
+    async def all(self) -> Sequence[Installation]:
+        """Those that are there now, by account."""
+
+
 class InstallationsDoor(Protocol):
     async def keep(self, channel: str, account: str, secret: str, *, name: str) -> None:
         """The app was installed there; `secret` is kept sealed, in place of the one before. Twice is safe.

@@ -202,6 +202,7 @@ class Say:
     kind: Literal["say"] = "say"
     to: ThreadRef
     text: str
+    whole: str = ""  #: what the page shows that `text` leads to, where that is only its beginning
     only_for: str = ""  #: the address of the one person who sees it, where others see the thread
     note: str = ""  #: below it, small, where the channel can: what the agent used. Data like the text
     replaces: str = ""  #: the handle of `LiveReplies` whose message this ends; empty: a message of its own

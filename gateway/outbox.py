@@ -12,6 +12,7 @@ from typing import Any, Literal
 from gateway import audit, emptying
 from gateway.consents import WANTS_NONE, Consents, sent_to
 from gateway.events import Delivery, DeliveryReported, Outbound, Say, ShowOutcome, ThreadRef, outbounds
+from gateway.pages import Pages
 from gateway.ports import Channel, Clock, Engine
 from gateway.store import Store, Tx, requests, sendings
 from gateway.store.columns import storable
@@ -33,12 +34,15 @@ class Outbox:
         clock: Clock,
         *,
         alerts: Sequence[ThreadRef],
+        pages: Pages | None = None,
     ) -> None:
+        """`pages`: where a reply can be read that is too long to be sent; None: however long it is, it is sent."""
         self._store = store
         self._engine = engine
         self._channels = channels
         self._clock = clock
         self._alerts = alerts
+        self._pages = pages
         self.consents = Consents(channels, clock)
 
     async def add(
@@ -62,6 +66,8 @@ class Outbox:
         only_once: dict[str, Any] = {"approval_id": approval_id, "changes_id": changes_id, "about_at": about_at}
         where: dict[str, Any] = {"conversation_id": conversation_id, "route": route or None}
         before = await self._queue(tx, first, key, **where, **only_once)
+        if before is not None and isinstance(first, Say) and first.whole:
+            await self._shorten(tx, first, before)
         for number, part in enumerate(rest, 2):
             before = await self._queue(tx, part, f"{key}#{number}", **where, follows_id=before)
 
@@ -70,10 +76,19 @@ class Outbox:
         channel = self._channels.get(message.to.channel)
         if channel is None or not isinstance(message, Say):
             return [message]
+        if self._pages is not None and (whole := channel.page(message.to, message.text)):
+            return [replace(message, whole=whole)]
         first, *rest = channel.parts(message.to, message.text) or [message.text]
         bare = replace(message, note="")
         parts = [replace(bare, text=first), *(replace(bare, text=text, replaces="") for text in rest)]
         return [*parts[:-1], replace(parts[-1], note=message.note)]
+
+    async def _shorten(self, tx: Tx, message: Say, outbox_id: int) -> None:
+        """Only its row says where its page is, so it is queued first."""
+        assert self._pages is not None
+        channel, link = self._channels[message.to.channel], self._pages.link(outbox_id)
+        (text,) = channel.parts(message.to, message.text, link=link)
+        await sendings.reword(tx, outbox_id, _payload(replace(message, text=text)))
 
     async def _queue(self, tx: Tx, message: Outbound, key: str, **where: Any) -> int | None:
         """Its row's id. None: it was queued before."""
@@ -85,7 +100,7 @@ class Outbox:
             channel=message.to.channel,
             lane=lane,
             kind=message.kind,
-            payload=storable(outbounds.dump_json(message).decode()),
+            payload=_payload(message),
             rank=LAST if isinstance(message, ShowOutcome) else FIRST,
             created_at=self._clock(),
             **where,
@@ -221,3 +236,7 @@ def cause_of(what: str, channel: str, why: str) -> str:
     """`undelivered:sms:30006` where a carrier's code leads the reason, else `undelivered:sms`."""
     code, colon, _ = why.partition(":")
     return f"{what}:{channel}:{code}" if colon and code.isascii() and code.isdigit() else f"{what}:{channel}"
+
+
+def _payload(message: Outbound) -> str:
+    return storable(outbounds.dump_json(message).decode())

@@ -18,6 +18,7 @@ from gateway.doors import (
     Door as Door,
     InboxDoor as InboxDoor,
     Installation as Installation,
+    Installations as Installations,
     InstallationsDoor as InstallationsDoor,
     Result as Result,
 )
@@ -96,8 +97,11 @@ class Channel(Protocol):
     def keeps_order(self) -> bool:
         """The carrier hands the messages of a lane on in the order in which it took them."""
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
-        """A reply in the messages that carry it to `to`, in order; mostly one. Of a part it is that part. Pure."""
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
+        """A reply in the messages that carry it to `to`, in order; with a `link`, one: its beginning and that. Pure."""
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        """What a page shows of a reply that is too long to be sent there. None: it is sent whole. Pure."""
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
         """Its HTTP endpoints: verify, translate, hand to the door, answer the platform."""
@@ -159,16 +163,6 @@ class Listener(Protocol):
         Returns when it should be run again. Raises `KeyRefused` where credentials are refused, `TryLater` where the
         other side is away. Keeps nothing from one run to the next that another process would need.
         """
-
-
-class Installations(Protocol):
-    """For a channel whose app is installed in many accounts: what it kept for each (`Door.installations`)."""
-
-    async def secret(self, account: str) -> str | None:
-        """None: it is not installed there. Raises `KeyRefused` where no key opens it, or `DatabaseAway`."""
-
-    async def all(self) -> Sequence[Installation]:
-        """Those that are there now, by account."""
 
 
 class LiveReplies(Protocol):

@@ -61,7 +61,7 @@ def replied(row: OutboxRow) -> str | None:
         message = outbounds.validate_json(row.payload)
     except ValidationError:
         return None
-    return message.text if isinstance(message, Say) else None
+    return message.whole or message.text if isinstance(message, Say) else None
 
 
 def _of_customer(row: InboxRow) -> Said | None:

@@ -76,8 +76,11 @@ class SlackChannel:
     def keeps_order(self) -> bool:
         return True
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
         return markdown.pages(text)
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        return None
 
     def shows_whole(self, approval: ApprovalView) -> bool:
         return card.shows_whole(approval)

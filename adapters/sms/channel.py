@@ -60,8 +60,11 @@ class SmsChannel:
     def keeps_order(self) -> bool:
         return False
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
-        return replies.parts(to, text)
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
+        return replies.parts(to, text, link=link)
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        return replies.page(to, text, most=self._settings.most_segments)
 
     def shows_whole(self, approval: ApprovalView) -> bool:
         return render.shows_whole(approval)

@@ -23,6 +23,11 @@ async def add(tx: Tx, **values: Any) -> int | None:
     return await insert_new(tx.db, OutboxRow, status="queued", attempts=0, unsure=0, **values)  # type: ignore[no-any-return]
 
 
+async def reword(tx: Tx, outbox_id: int, payload: str) -> None:
+    """Before anybody has begun to send it: in the transaction that queued it."""
+    await changed(tx.db, update(table(OutboxRow)).where(col(OutboxRow.id) == outbox_id).values(payload=payload))
+
+
 async def head(db: AsyncSession, lane: str) -> OutboxRow | None:
     """The first message of the lane that is not through yet; the others wait behind it."""
     question = select(OutboxRow).where(col(OutboxRow.lane) == lane, among(OutboxRow.status, *OPEN))

@@ -1,13 +1,13 @@
-"""The rows that texting needs: who wants no texts, wrong codes, pages of long replies. Columns only."""
+"""The rows that texting needs: who wants no texts, wrong codes. Columns only."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import SQLModel
 
 from gateway.store import tables
-from gateway.store.columns import Body, ref, row_id, time
+from gateway.store.columns import row_id, time
 
 assert tables  # the naming of keys is set there
 
@@ -36,16 +36,3 @@ class MissRow(SQLModel, table=True):
     id: int = row_id()
     address: str
     at: datetime = time()
-
-
-class PageRow(SQLModel, table=True):
-    """The whole of a reply that its channel carries only shortened, until then."""
-
-    __tablename__: ClassVar[str] = "pages"
-    __table_args__: ClassVar[Any] = (Index("ix_pages_conversation_id", "conversation_id"),)
-
-    id: int = row_id()
-    conversation_id: int | None = ref("conversations.id", null=True)
-    text: str = Field(sa_column=Column(Body, nullable=False))
-    created_at: datetime = time()
-    until: datetime = time()

@@ -59,7 +59,7 @@ async def test_messages_of_a_lane_go_out_in_the_order_they_were_queued(
 
 async def test_the_note_of_a_long_reply_stands_below_its_last_part(store: Store, clock: Clock) -> None:
     class InHalves(Carrier):
-        def parts(self, to: ThreadRef, text: str) -> list[str]:
+        def parts(self, to: ThreadRef, text: str, *, link: str = "") -> list[str]:
             return [text[: len(text) // 2], text[len(text) // 2 :]]
 
     outbox = Office(store, {"sms": InHalves()}, clock)

@@ -16,7 +16,7 @@ LANE = "sms:+2"
 
 
 class ByWords(Carrier):
-    def parts(self, to: ThreadRef, text: str) -> list[str]:
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> list[str]:
         return text.split()
 
 

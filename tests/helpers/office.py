@@ -35,8 +35,11 @@ class Carrier:
         self.began = asyncio.Event()
         self.gate: asyncio.Event | None = None  # set: sends wait for it
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
         return [text]
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        return None
 
     def lane(self, to: ThreadRef) -> str:
         return f"sms:{to.key}"

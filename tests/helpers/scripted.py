@@ -58,8 +58,11 @@ class Scripted:
     def keeps_order(self) -> bool:
         return self.name != "sms"
 
-    def parts(self, to: ThreadRef, text: str) -> Sequence[str]:
+    def parts(self, to: ThreadRef, text: str, *, link: str = "") -> Sequence[str]:
         return text.split("\f")
+
+    def page(self, to: ThreadRef, text: str) -> str | None:
+        return None
 
     def shows_whole(self, approval: ApprovalView) -> bool:
         return approval.arguments is not None and len(str(approval.arguments)) < 2_000

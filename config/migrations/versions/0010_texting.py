@@ -1,7 +1,4 @@
-"""Consents, wrong codes, pages of long replies, the order of parts, what a carrier gave up.
-
-Only adds: the release before works on it.
-"""
+"""Consents, wrong codes, the order of parts, what a carrier gave up. Only adds: the release before works on it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,24 +41,9 @@ def upgrade() -> None:
         sa.Column("at", TIME, nullable=False),
     )
     op.create_index("ix_misses_address_at", "misses", ["address", "at"])
-    op.create_table(
-        "pages",
-        sa.Column("id", ID, primary_key=True, autoincrement=True),
-        sa.Column(
-            "conversation_id",
-            ID,
-            sa.ForeignKey("conversations.id", name="fk_pages_conversation_id_conversations"),
-            nullable=True,
-        ),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("created_at", TIME, nullable=False),
-        sa.Column("until", TIME, nullable=False),
-    )
-    op.create_index("ix_pages_conversation_id", "pages", ["conversation_id"])
 
 
 def downgrade() -> None:
-    op.drop_table("pages")
     op.drop_table("misses")
     op.drop_column("codes", "account")
     op.drop_table("consents")
