@@ -189,6 +189,17 @@ async def test_a_link_of_the_key_before_still_leads_there_and_new_ones_are_of_th
     assert (await get(before, pages.link(1).rpartition("/")[2])).status_code == 404
 
 
+async def test_a_link_from_before_a_backup_was_restored_leads_to_nobody_elses_words(
+    store: Store, outbox: Outbox, pages: Pages, clock: Clock
+) -> None:
+    lost = pages.link(1).rpartition("/")[2]
+    clock.passes(timedelta(hours=2))
+    (sent,) = await say(store, outbox, WHOLE)
+
+    assert (await get(pages, lost)).status_code == 410
+    assert (await get(pages, token_in(sent["text"]))).status_code == 200
+
+
 async def test_a_message_that_was_sent_whole_has_no_page_whatever_the_link(
     store: Store, outbox: Outbox, pages: Pages
 ) -> None:
