@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from adapters.sandbox import twilio_templates
-from gateway.events import Receipt, Remind, Say, ThreadRef
+from gateway.events import Proof, Receipt, Remind, Say, ThreadRef
 from tests.adapters.doors import OutsideSystem
 from tests.adapters.sms.test_buttons import ASK
 from tests.adapters.sms.test_endpoint import CREATE, sms
 from tests.adapters.sms.test_inbound import ALICE, OURS
+from tests.adapters.sms.test_missed import MINUTE, NOON, SINCE, listed, text
 
 TEMPLATE = twilio_templates.SID
 THERE = f"whatsapp:{ALICE}"
@@ -99,3 +100,33 @@ async def test_a_request_with_buttons_is_found_again_by_what_the_template_was_fi
         twilio.will_answer(CREATE, {"messages": listed, "next_page_uri": None, "page": 0, "page_size": 50})
 
         assert await channel.find(reminder) == Receipt(provider_id="SM2", segments=1)
+
+
+@pytest.mark.parametrize("account", [f"rcs:{OURS}", "rcs:our_agent"])
+async def test_by_rcs_an_answer_comes_from_the_agent_that_was_written_to(account: str, twilio: OutsideSystem) -> None:
+    twilio.will_answer(CREATE, SENT, 201)
+
+    async with sms(api_url=twilio.base) as channel:
+        await channel.send(Say(to=ThreadRef("sms", account, f"rcs:{ALICE}"), text="On its way."))
+
+    assert (twilio.calls[0].told["From"], twilio.calls[0].told["To"]) == (account, f"rcs:{ALICE}")
+
+
+async def test_what_was_missed_on_whatsapp_is_told_as_its_own_thread(twilio: OutsideSystem) -> None:
+    theirs, ours = {"from": THERE, "to": f"whatsapp:{OURS}"}, {"from": f"whatsapp:{OURS}", "to": THERE}
+    by_text = {"from": OURS, "to": ALICE}
+    twilio.will_answer(
+        CREATE,
+        listed(
+            text("SM3", NOON, "by text", direction="outbound-api", **by_text),
+            text("SM2", NOON, "an answer", direction="outbound-api", **ours),
+            text("SM1", NOON - MINUTE, "Where is it?", direction="inbound", **theirs),
+        ),
+    )
+
+    async with sms(api_url=twilio.base) as channel:
+        (missed,) = await channel.missed(SINCE)
+
+    assert (missed.event.thread.account, missed.event.thread.key) == (f"whatsapp:{OURS}", THERE)
+    assert (missed.event.own_account, missed.event.sender.proof) == (True, Proof.PLATFORM)
+    assert missed.followed_by == ("SM2",), "what went out by text is no answer to it"
