@@ -142,3 +142,46 @@ async def test_words_to_somebody_who_did_not_write_for_a_day_go_to_the_next_appr
         shown = await town.until(lambda: [one for one in town.cards() if "issue_refund" in one["text"]], "the card")
         await town.ana.approves(shown[0])
         await alice.reads("I refunded $40")
+
+
+async def test_stop_on_whatsapp_stops_nothing_by_text_and_the_other_way_round(under: Under) -> None:
+    async with under(POLICY) as town:
+        on_whatsapp, by_text = OnWhatsapp(town, cast.ALICE), Phone(town, cast.ALICE)
+        await on_whatsapp.texts("STOP")
+
+        await by_text.texts("Where is order A-1001?")
+        await by_text.reads("A-1001")
+        await on_whatsapp.texts("Where is order A-1002?")
+        await by_text.texts("Where is order A-1003?")
+        await by_text.reads("A-1003")
+        assert [text for text in on_whatsapp.got() if "A-1002" in text] == []
+
+        await on_whatsapp.texts("START")
+        await by_text.texts("STOP")
+        await on_whatsapp.texts("Where is order A-1004?")
+        await on_whatsapp.reads("A-1004")
+
+
+async def test_a_press_by_whom_the_policy_does_not_let_decide_by_text_says_so(under: Under) -> None:
+    async with under(ON_WHATSAPP.replace("[approvals.default]", "[approvals.default]\nmax_amount_sms = 30")) as town:
+        alice, ana = people(town)
+        await ana.texts("Hello")
+        await alice.texts(REFUND)
+
+        said = await ana.reads("amount=40")
+
+        assert "It cannot be decided by text. Decide it in Slack or with gateway approvals." in said
+
+
+async def test_a_customer_confirms_on_whatsapp_with_a_button_in_their_own_thread(under: Under) -> None:
+    confirms = POLICY.replace(
+        'ask = ["slack:C0OPS"]\napprovers = ["ana"]', 'ask = ["requester"]\napprovers = ["requester"]'
+    )
+    async with under(confirms) as town:
+        alice = OnWhatsapp(town, cast.ALICE)
+        await alice.texts(REFUND)
+
+        await alice.taps("Approve", await alice.sees_buttons())
+
+        assert "A-1001" in await alice.reads("I refunded $40")
+        assert await states(town) == ["approved"]
