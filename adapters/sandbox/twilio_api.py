@@ -43,6 +43,8 @@ class TwilioApi:
         return [
             Route(f"{account}/Messages.json", self.messages, methods=["GET", "POST"]),
             Route(f"{account}/Messages/{{sid}}.json", self.message, methods=["GET"]),
+            Route(f"/twilio/v1/Content/{templates.SID}", self.template, methods=["GET"]),
+            Route(f"/twilio/v1/Content/{templates.SID}/ApprovalRequests", self.template, methods=["GET"]),
             Route(f"{account}.json", self.account, methods=["GET"]),
         ]
 
@@ -62,6 +64,14 @@ class TwilioApi:
         except TwilioSaysNo as no:
             return no.response()
         return JSONResponse(self._as_resource(text))
+
+    async def template(self, request: Request) -> Response:
+        try:
+            self._check_credentials(request)
+        except TwilioSaysNo as no:
+            return no.response()
+        approval = request.url.path.endswith("ApprovalRequests")
+        return JSONResponse(templates.approval() if approval else templates.definition())
 
     async def account(self, request: Request) -> Response:
         try:
@@ -90,11 +100,14 @@ class TwilioApi:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _check_account(self, request: Request) -> None:
+    def _check_credentials(self, request: Request) -> None:
         sid, token = self._settings.sms_account_sid, self._settings.sms_auth_token
         if not hmac.compare_digest(_credentials(request), f"{sid}:{token}".encode()):
             raise TwilioSaysNo(20003, "Authenticate", 401)
-        if request.path_params["account"] != sid:
+
+    def _check_account(self, request: Request) -> None:
+        self._check_credentials(request)
+        if request.path_params["account"] != self._settings.sms_account_sid:
             raise TwilioSaysNo(20404, f"The requested resource {request.url.path} was not found", 404)
 
     def _create(self, form: FormData) -> Response:

@@ -5,10 +5,19 @@ import re
 from collections.abc import Mapping
 
 SID = "HX" + "0" * 31 + "1"
-BODY = "A request waits for your decision: {1} Please choose one of the buttons below."
+BODY = "A request waits for your decision: {{1}} Please choose one of the buttons below."
 TITLES = {"2": "Approve", "3": "Deny"}
 MAX_BODY = 1024
 Buttons = list[dict[str, str]]
+
+
+def definition() -> dict[str, object]:
+    actions = [{"type": "QUICK_REPLY", "title": title, "id": f"{{{{{key}}}}}"} for key, title in TITLES.items()]
+    return {"sid": SID, "types": {"twilio/quick-reply": {"body": BODY, "actions": actions}}}
+
+
+def approval() -> dict[str, object]:
+    return {"sid": SID, "whatsapp": {"type": "whatsapp", "name": "gatehouse_request", "status": "approved"}}
 
 
 def refusal(fields: Mapping[str, str]) -> tuple[int, str] | None:
@@ -23,7 +32,7 @@ def refusal(fields: Mapping[str, str]) -> tuple[int, str] | None:
     values = _values(written or "{}")
     if set(values) != {"1", *TITLES} or not all(map(_can_be_filled_in, values.values())):
         return 21656, "The ContentVariables Parameter is invalid"
-    if len(BODY.format(None, values["1"])) > MAX_BODY:
+    if len(BODY.replace("{{1}}", values["1"])) > MAX_BODY:
         return 63021, "Channel invalid content error"
     return None
 
@@ -33,7 +42,7 @@ def shown(fields: Mapping[str, str]) -> tuple[str, Buttons]:
     if "ContentSid" not in fields:
         return fields.get("Body", ""), []
     values = _values(fields["ContentVariables"])
-    return BODY.format(None, values["1"]), [{"title": name, "payload": values[key]} for key, name in TITLES.items()]
+    return BODY.replace("{{1}}", values["1"]), [{"title": name, "payload": values[key]} for key, name in TITLES.items()]
 
 
 def _values(written: str) -> dict[str, str]:

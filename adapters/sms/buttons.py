@@ -30,6 +30,18 @@ def variables(message: Outbound) -> dict[str, str] | None:
     return {"1": text, "2": payload(asked, Verdict.APPROVE), "3": payload(asked, Verdict.DENY)}
 
 
+def misfit(types: object) -> str:
+    """Why a template with these contents does not show a request; empty: it does."""
+    reply = types.get("twilio/quick-reply") if isinstance(types, dict) else None
+    if not isinstance(reply, dict):
+        return "it is no twilio/quick-reply"
+    actions = reply.get("actions")
+    says = [one.get("id") for one in actions if isinstance(one, dict)] if isinstance(actions, list) else []
+    if "{{1}}" not in str(reply.get("body")):
+        return "its body has no {{1}}"
+    return "" if says == ["{{2}}", "{{3}}"] else "its two actions must have the ids {{2}} (approve) and {{3}} (deny)"
+
+
 def payload(asked: ApprovalView, verdict: Verdict) -> str:
     """`<request>:approve:<beginning of the digest>`: after an edit the old button approves nothing."""
     return f"{asked.id}:{verdict.value}:{asked.digest[:SHOWN]}"

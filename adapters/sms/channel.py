@@ -18,6 +18,7 @@ from adapters.sms.lookup import segments_of
 from adapters.sms.media import Media
 from adapters.sms.refusals import meaning
 from adapters.sms.settings import SmsSettings
+from adapters.sms.template_check import TemplateCheck
 from gateway.errors import TryLater, Uncertain, Unknowable
 from gateway.events import ApprovalView, MediaRef, Outbound, Receipt, ThreadRef
 from gateway.ports import Blob, Clock, Door, Finding, Missed, Pace
@@ -47,6 +48,7 @@ class SmsChannel:
         if settings.api_url:
             self._client.api.base_url = settings.api_url.rstrip("/")
         self._checks = Checks(settings, self._client, clock)
+        self._template = TemplateCheck(settings, self._client)
         self._media = Media(settings, self._client, self._http)
 
     def routes(self, door: Door) -> Sequence[BaseRoute]:
@@ -145,7 +147,7 @@ class SmsChannel:
         return await self._media.fetch(media, most)
 
     async def check(self) -> Sequence[Finding]:
-        return await self._checks.findings()
+        return [*await self._checks.findings(), *await self._template.findings()]
 
     async def aclose(self) -> None:
         await self._http.close()  # type: ignore[no-untyped-call]
