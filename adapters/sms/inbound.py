@@ -44,7 +44,7 @@ def read(form: FormData, *, ours: str, whatsapp: str = "") -> MessageReceived:
     if _field(form, "MessageStatus").lower() not in COMING:
         raise Unreadable("this is what became of a text: it belongs to /sms/status")
     account = ours if _field(form, "MessagingServiceSid") == ours else to
-    pressed = buttons.read(_field(form, "ButtonPayload"))
+    pressed = buttons.read(_field(form, "ButtonPayload")) if theirs.startswith(WHATSAPP) else None
     return MessageReceived(
         event_id=sid,
         message_id=sid,

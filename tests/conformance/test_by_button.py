@@ -1,11 +1,12 @@
 """Deciding with a button below a request, as WhatsApp has them: what it claims counts only from whom it is."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway import sentences
-from gateway.events import ApprovalView, Identity, MessageReceived, Pressed, Proof, ThreadRef, Verdict
+from gateway.events import ApprovalView, AskSeen, Identity, MessageReceived, Pressed, Proof, ThreadRef, Verdict
 from gateway.ports import Added
 from tests.helpers.agents import Call
 from tests.helpers.approvers import APPROVE, DENY, OPS, PHONES, Team, policy
@@ -155,3 +156,19 @@ async def test_who_may_confirm_by_text_does_not_confirm_from_another_service(
 
     assert await hears(team, f"whatsapp:{ALICE}", button(card)) == sentences.NOT_YOURS
     assert await team.states() == ["pending"]
+
+
+async def test_a_test_message_is_answered_where_it_was_sent(start: Start, ends: Ends, clock: Clock) -> None:
+    team = await team_of(start, ends, clock)
+    reaching = team.core.door.reaching
+    ids = await reaching.send({"sms"}, timedelta(minutes=2), by="a test")
+    await team.works()
+    codes = {one.message.to.key: one.message.code for one in ends.sms.taken if isinstance(one.message, AskSeen)}
+
+    await team.core.receives(PHONES["ana"], f"YES {codes[ANA]}")
+    assert not any(one.answered_at for one in await reaching.reached(ids)), "the code is good where it came"
+
+    await team.core.receives(ANA, f"YES {codes[ANA]}")
+    found = {one.address: one.answered_at is not None for one in await reaching.reached(ids)}
+    assert found[f"whatsapp:{PHONES['ana']}"]
+    assert not found[f"sms:{PHONES['ana']}"]

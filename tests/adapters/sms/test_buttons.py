@@ -51,6 +51,11 @@ def test_any_other_button_is_a_message_with_its_words(written: str) -> None:
     assert message.text == "Track my order"
 
 
+@pytest.mark.parametrize("address", [ALICE, f"rcs:{ALICE}"])
+def test_only_on_whatsapp_have_we_buttons(address: str) -> None:
+    assert read(From=address, Body="Approve", ButtonPayload="apr_01:approve:0123456789abcdef").pressed is None
+
+
 @given(verdict=VERDICTS, amount=st.integers())
 def test_what_we_put_on_a_button_is_what_we_read(verdict: Verdict, amount: int) -> None:
     asked = replace(VIEW, id=new_id(), digest=digest_of("issue_refund", {"amount": amount}))
