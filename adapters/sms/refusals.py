@@ -57,6 +57,8 @@ TABLE = {
     21614: Refusal(GIVE_UP, "it is not a mobile number"),
     21617: Refusal(GIVE_UP, "the text is too long"),
     21635: Refusal(GIVE_UP, "the number is a landline"),  # (!)
+    21655: Refusal(GIVE_UP, "the template for WhatsApp is unknown at Twilio", "check SMS__WHATSAPP_TEMPLATE"),
+    21656: Refusal(GIVE_UP, "the template for WhatsApp was not filled in as it must be", "see `gateway doctor`"),  # (!)
     21661: Refusal(SET_UP, "our number cannot send texts", "check SMS__FROM"),  # (!)
     21701: Refusal(SET_UP, "our messaging service does not exist", "check SMS__FROM"),
     21703: Refusal(SET_UP, "our messaging service has no number to send from", "add one in Twilio's console"),
@@ -76,7 +78,9 @@ TABLE = {
     30036: Refusal(GIVE_UP, "it waited at Twilio for too long"),  # (!)
     63014: Refusal(GIVE_UP, "this person blocks us there"),  # (!)
     63016: Refusal(GIVE_UP, "WhatsApp's 24 hours since their last message are over"),  # (!)
+    63021: Refusal(GIVE_UP, "WhatsApp does not take what is in it"),  # (!)
     63024: Refusal(GIVE_UP, "there is no such person on WhatsApp"),
+    63028: Refusal(GIVE_UP, "the template for WhatsApp has other variables", "see `gateway doctor`"),  # (!)
 }
 
 RAISES = {RETRY: TryLater, GIVE_UP: WillNeverArrive, STOP: OptedOut, SET_UP: Misconfigured}
