@@ -1,6 +1,7 @@
 """What Twilio refuses at once: tried again, given up, or for operations to mend. The real client against real HTTP."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,15 @@ def test_only_what_may_pass_is_tried_again() -> None:
         30001,
         30003,
     ]
+
+
+@pytest.mark.parametrize("code", sorted(TABLE))
+def test_operations_can_read_what_each_code_means(code: int) -> None:
+    page = (Path(__file__).parents[3] / "docs/operations.md").read_text()
+
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{code}` |")]
+    assert f"| {TABLE[code].means} |" in row
+    assert f"| {TABLE[code].to_do or '-'} |" in row
 
 
 def test_a_text_that_was_filtered_is_never_sent_again_by_itself() -> None:
