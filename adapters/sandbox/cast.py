@@ -18,6 +18,7 @@ ANA = "U0ANA"
 MAX = "U0MAX"
 BOT_USER = "U0BOT"
 
+WHATSAPP = "whatsapp:"  # before a number there
 OUR_NUMBER = "+15550000000"
 ALICE = "+15550001111"
 BOB = "+15550002222"

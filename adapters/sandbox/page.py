@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Base64Bytes, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from adapters.sandbox import cast
+from adapters.sandbox import asked as words
 from adapters.sandbox.errors import GatewayAway
+from adapters.sandbox.pictures import Picture
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_files import Upload
 from gateway.errors import GatewayError
@@ -35,104 +36,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-
-
-class Texting(BaseModel):
-    number: str
-    body: str
-
-
-class InTeam(BaseModel):
-    """What somebody does in one of the workspaces."""
-
-    team: str = cast.TEAM
-
-
-class Clicking(InTeam):
-    user: str
-    channel: str
-    ts: str
-    action_id: str
-
-
-class Pressing(InTeam):
-    user: str
-    view_id: str
-    action_id: str
-    block_id: str = ""
-
-
-class Submitting(InTeam):
-    user: str
-    view_id: str
-    values: dict[str, str] = {}
-
-
-class Dismissing(InTeam):
-    user: str
-    view_id: str
-
-
-class Uploading(BaseModel):
-    """`data` is base64."""
-
-    name: str
-    data: Base64Bytes
-    mime_type: str = "text/plain"
-
-
-class Writing(InTeam):
-    user: str
-    channel: str
-    text: str
-    thread_ts: str | None = None
-    files: list[Uploading] = []
-
-
-class Editing(InTeam):
-    user: str
-    channel: str
-    ts: str
-    text: str
-
-
-class Deleting(InTeam):
-    user: str
-    channel: str
-    ts: str
-
-
-class OpeningHome(InTeam):
-    user: str
-
-
-class Uninstalling(BaseModel):
-    team: str
-
-
-class Resetting(BaseModel):
-    pass
-
-
-class Faulting(BaseModel):
-    """The next calls of Slack's Web API go wrong: see `faults.Fault`. `expired_trigger_id` is about `views.*`."""
-
-    method: str = "*"
-    error: str = ""
-    status: int = Field(default=0, ge=0, le=599)
-    retry_after_s: int = Field(default=0, ge=0, le=3600)
-    hangs_s: float = Field(default=0, ge=0, le=120)
-    does_it: bool = False
-    times: int = Field(default=1, ge=1, le=1000)
-
-
-class ForgettingFaults(BaseModel):
-    pass
-
-
-class StoppingStream(BaseModel):
-    channel: str
-    ts: str
 
 
 class Page:
@@ -196,78 +99,89 @@ class Page:
 Act = Callable[["Sandbox", Any], Awaitable[httpx.Response | None]]
 
 
-async def _text(sandbox: "Sandbox", asked: Texting) -> httpx.Response:
-    return await sandbox.text(asked.number, asked.body)
+async def _text(sandbox: "Sandbox", asked: words.Texting) -> httpx.Response:
+    files = [Picture(one.data, one.mime_type) for one in asked.files]
+    return await sandbox.text(asked.number, asked.body, pictures=files)
 
 
-async def _click(sandbox: "Sandbox", asked: Clicking) -> httpx.Response:
+async def _click(sandbox: "Sandbox", asked: words.Clicking) -> httpx.Response:
     return await sandbox.in_team(asked.team).click(asked.user, asked.channel, asked.ts, asked.action_id)
 
 
-async def _press(sandbox: "Sandbox", asked: Pressing) -> httpx.Response:
+async def _press(sandbox: "Sandbox", asked: words.Pressing) -> httpx.Response:
     return await sandbox.in_team(asked.team).press(asked.user, asked.view_id, asked.action_id, asked.block_id)
 
 
-async def _submit(sandbox: "Sandbox", asked: Submitting) -> httpx.Response:
+async def _submit(sandbox: "Sandbox", asked: words.Submitting) -> httpx.Response:
     return await sandbox.in_team(asked.team).submit(asked.user, asked.view_id, asked.values)
 
 
-async def _dismiss(sandbox: "Sandbox", asked: Dismissing) -> httpx.Response | None:
+async def _dismiss(sandbox: "Sandbox", asked: words.Dismissing) -> httpx.Response | None:
     return await sandbox.in_team(asked.team).dismiss(asked.user, asked.view_id)
 
 
-async def _write(sandbox: "Sandbox", asked: Writing) -> httpx.Response:
+async def _write(sandbox: "Sandbox", asked: words.Writing) -> httpx.Response:
     files = [Upload(one.name, one.data, one.mime_type) for one in asked.files]
     return await sandbox.in_team(asked.team).write(asked.user, asked.channel, asked.text, asked.thread_ts, files)
 
 
-async def _edit(sandbox: "Sandbox", asked: Editing) -> httpx.Response:
+async def _edit(sandbox: "Sandbox", asked: words.Editing) -> httpx.Response:
     return await sandbox.in_team(asked.team).edit(asked.user, asked.channel, asked.ts, asked.text)
 
 
-async def _delete(sandbox: "Sandbox", asked: Deleting) -> httpx.Response:
+async def _delete(sandbox: "Sandbox", asked: words.Deleting) -> httpx.Response:
     return await sandbox.in_team(asked.team).delete(asked.user, asked.channel, asked.ts)
 
 
-async def _open_home(sandbox: "Sandbox", asked: OpeningHome) -> httpx.Response:
+async def _open_home(sandbox: "Sandbox", asked: words.OpeningHome) -> httpx.Response:
     return await sandbox.in_team(asked.team).opens_home(asked.user)
 
 
-async def _fault(sandbox: "Sandbox", asked: Faulting) -> None:
+async def _fault(sandbox: "Sandbox", asked: words.Faulting) -> None:
     sandbox.fault(**asked.model_dump())
 
 
-async def _forget_faults(sandbox: "Sandbox", _: ForgettingFaults) -> None:
+async def _forget_faults(sandbox: "Sandbox", _: words.ForgettingFaults) -> None:
     sandbox.forget_faults()
 
 
-async def _stop_stream(sandbox: "Sandbox", asked: StoppingStream) -> None:
+async def _text_fault(sandbox: "Sandbox", asked: words.TextFaulting) -> None:
+    sandbox.text_fault(**asked.model_dump())
+
+
+async def _forget_text_faults(sandbox: "Sandbox", _: words.ForgettingFaults) -> None:
+    sandbox.forget_text_faults()
+
+
+async def _stop_stream(sandbox: "Sandbox", asked: words.StoppingStream) -> None:
     sandbox.stops_stream(asked.channel, asked.ts)
 
 
-async def _uninstall(sandbox: "Sandbox", asked: Uninstalling) -> httpx.Response:
+async def _uninstall(sandbox: "Sandbox", asked: words.Uninstalling) -> httpx.Response:
     return await sandbox.uninstall(asked.team)
 
 
-async def _reset(sandbox: "Sandbox", _: Resetting) -> None:
+async def _reset(sandbox: "Sandbox", _: words.Resetting) -> None:
     sandbox.reset()
 
 
 DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
-    "text": (Texting, _text),
-    "click": (Clicking, _click),
-    "press": (Pressing, _press),
-    "submit": (Submitting, _submit),
-    "dismiss": (Dismissing, _dismiss),
-    "write": (Writing, _write),
-    "edit": (Editing, _edit),
-    "delete": (Deleting, _delete),
-    "home": (OpeningHome, _open_home),
-    "fault": (Faulting, _fault),
-    "forget_faults": (ForgettingFaults, _forget_faults),
-    "stop_stream": (StoppingStream, _stop_stream),
-    "uninstall": (Uninstalling, _uninstall),
-    "reset": (Resetting, _reset),
+    "text": (words.Texting, _text),
+    "click": (words.Clicking, _click),
+    "press": (words.Pressing, _press),
+    "submit": (words.Submitting, _submit),
+    "dismiss": (words.Dismissing, _dismiss),
+    "write": (words.Writing, _write),
+    "edit": (words.Editing, _edit),
+    "delete": (words.Deleting, _delete),
+    "home": (words.OpeningHome, _open_home),
+    "fault": (words.Faulting, _fault),
+    "forget_faults": (words.ForgettingFaults, _forget_faults),
+    "text_fault": (words.TextFaulting, _text_fault),
+    "forget_text_faults": (words.ForgettingFaults, _forget_text_faults),
+    "stop_stream": (words.StoppingStream, _stop_stream),
+    "uninstall": (words.Uninstalling, _uninstall),
+    "reset": (words.Resetting, _reset),
 }
 
 

@@ -4,11 +4,13 @@ Storage only: no HTTP. `inbound` and `outbound` are seen from the gateway, as Tw
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.sandbox import cast
+from adapters.sandbox import cast, twilio_rules
+from adapters.sandbox.cast import WHATSAPP
+from adapters.sandbox.pictures import Picture, Pictures
 from adapters.sandbox.state import Notebook, Thing
 
 STOP_WORDS = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}
@@ -16,8 +18,6 @@ START_WORDS = {"start", "yes", "unstop"}
 STOPPED = "You have successfully been unsubscribed. You will not receive any more messages. Reply START to resubscribe."
 STARTED = "You have successfully been re-subscribed to messages from this number. Reply STOP to unsubscribe."
 
-
-WHATSAPP = "whatsapp:"  # before a number there
 WINDOW = timedelta(hours=24)  # in which WhatsApp lets a company write free words to who wrote to it
 
 
@@ -29,8 +29,20 @@ class Phones:
     def __init__(self, notes: Notebook, clock: Callable[[], float]) -> None:
         self._notes = notes
         self._clock = clock
+        self.pictures = Pictures(notes)
 
-    def keep(self, *, direction: str, ours: str, theirs: str, body: str, sid: str, status: str, **more: Any) -> Thing:
+    def keep(
+        self,
+        *,
+        direction: str,
+        ours: str,
+        theirs: str,
+        body: str,
+        sid: str,
+        status: str,
+        pictures: Sequence[Picture] = (),
+        **more: Any,
+    ) -> Thing:
         now = datetime.fromtimestamp(self._clock(), UTC).isoformat()
         text = {
             "sid": sid,
@@ -40,6 +52,7 @@ class Phones:
             "body": body,
             "status": status,
             "at": now,
+            "pictures": self.pictures.keep(sid, pictures, now),
             **more,
         }
         self._notes.put("text", sid, text)
@@ -51,7 +64,7 @@ class Phones:
     def texts(self) -> list[Thing]:
         return self._notes.all("text")
 
-    def mark(self, sid: str, status: str, error: str = "") -> None:
+    def mark(self, sid: str, status: str, error: int = 0) -> None:
         text = self.text(sid)
         if text is not None:
             self._notes.put("text", sid, text | {"status": status} | ({"error": error} if error else {}))
@@ -71,11 +84,14 @@ class Phones:
     def opted_out(self, number: str) -> bool:
         return self._notes.get("optout", number) is not None
 
+    def all_opted_out(self) -> list[str]:
+        return [one["number"] for one in self._notes.all("optout") if "number" in one]
+
     def obey_keyword(self, number: str, ours: str, body: str) -> None:
         """The carrier reads its own keywords, answers them itself and remembers them."""
         word = body.strip().casefold()
         if word in STOP_WORDS and not self.opted_out(number):
-            self._notes.put("optout", number, {})
+            self._notes.put("optout", number, {"number": number})
             self._carrier_says(number, ours, STOPPED)
         elif word in START_WORDS and self.opted_out(number):
             self._notes.remove("optout", number)
@@ -86,6 +102,8 @@ class Phones:
         for text in self.texts():
             entry = {name: text[name] for name in ("direction", "body", "sid", "at", "status")}
             entry |= {name: text[name] for name in ("buttons", "error") if text.get(name)}
+            entry["segments"], entry["encoding"] = twilio_rules.counted(text["body"])
+            entry["pictures"] = [{"key": one["key"], "type": one["type"]} for one in text.get("pictures", ())]
             shown.setdefault(text["number"], []).append(entry)
         return shown
 

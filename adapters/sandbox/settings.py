@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from adapters.sandbox import cast
-from adapters.sandbox.phones import WHATSAPP
+from adapters.sandbox.cast import WHATSAPP
 
 
 class SandboxSettings(BaseModel):
@@ -23,11 +23,11 @@ class SandboxSettings(BaseModel):
     socket_patience_s: float = 3.0  #: for an envelope to be acknowledged, before it is sent again
     sms_account_sid: str
     sms_auth_token: str
-    sms_from: str = cast.OUR_NUMBER  #: a number, or a messaging service (`MG...`)
+    sms_from: str = cast.OUR_NUMBER  #: a number, a short code, or a messaging service (`MG...`)
 
     @property
     def our_number(self) -> str:
-        return self.sms_from if self.sms_from.startswith("+") else cast.OUR_NUMBER
+        return cast.OUR_NUMBER if self.sms_from.startswith("MG") else self.sms_from
 
     def our_end(self, address: str) -> str:
         """Our number on the service that an address of somebody's is of."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse, Response
 
 from adapters.sandbox import twilio_templates as templates
-from adapters.sandbox.phones import WHATSAPP, Phones
+from adapters.sandbox.cast import WHATSAPP
 from adapters.sandbox.settings import SandboxSettings
 
+VERSION = "2010-04-01"
 MAX_CHARS = 1600
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 GSM7 = set(
@@ -35,8 +36,8 @@ class TwilioSaysNo(Exception):
         return JSONResponse(body, status_code=self.status)
 
 
-def check_message(fields: Mapping[str, str], settings: SandboxSettings, phones: Phones) -> None:
-    """Raises `TwilioSaysNo` with the code Twilio would give."""
+def check_message(fields: Mapping[str, str], settings: SandboxSettings, *, opted_out: bool) -> None:
+    """Raises `TwilioSaysNo` with the code Twilio would give. `opted_out`: whoever has `To` wants nothing from us."""
     to, body = fields.get("To", ""), fields.get("Body", "")
     if not to:
         raise TwilioSaysNo(21604, "A 'To' phone number is required.")
@@ -51,7 +52,7 @@ def check_message(fields: Mapping[str, str], settings: SandboxSettings, phones: 
         raise TwilioSaysNo(21602, "Message body is required.")
     if len(body) > MAX_CHARS:
         raise TwilioSaysNo(21617, "The concatenated message body exceeds the 1600 character limit")
-    if phones.opted_out(to):
+    if opted_out:
         raise TwilioSaysNo(21610, "Attempt to send to unsubscribed recipient")
 
 
@@ -67,9 +68,20 @@ def _check_sender(fields: Mapping[str, str], settings: SandboxSettings) -> None:
         raise TwilioSaysNo(21606, f"The 'From' phone number {fields['From']} is not yours to send from")
 
 
-def segments(body: str) -> int:
+def counted(body: str) -> tuple[int, str]:
+    """In how many segments it goes, and in which encoding."""
     if set(body) <= GSM7 | GSM7_DOUBLE:
-        units, alone, joined = sum(2 if one in GSM7_DOUBLE else 1 for one in body), 160, 153
+        encoding, alone, joined = "GSM-7", 160, 153
+        units = sum(2 if one in GSM7_DOUBLE else 1 for one in body)
     else:
-        units, alone, joined = len(body.encode("utf-16-le")) // 2, 70, 67
-    return max(1, -(-units // joined) if units > alone else 1)
+        encoding, alone, joined = "UCS-2", 70, 67
+        units = len(body.encode("utf-16-le", "surrogatepass")) // 2
+    return max(1, -(-units // joined) if units > alone else 1), encoding
+
+
+def segments(body: str) -> int:
+    return counted(body)[0]
+
+
+def media_path(account: str, text: str, picture: str) -> str:
+    return f"/{VERSION}/Accounts/{account}/Messages/{text}/Media/{picture}"

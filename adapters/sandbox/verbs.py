@@ -11,13 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 import httpx
 
 from adapters.sandbox import cast, slack_payloads
+from adapters.sandbox.cast import WHATSAPP
 from adapters.sandbox.errors import GatewayAway, NotInSandbox, SlackSaysNo
 from adapters.sandbox.line import Line
-from adapters.sandbox.phones import WHATSAPP, Phones, new_sid
+from adapters.sandbox.phones import Phones, new_sid
+from adapters.sandbox.pictures import Picture
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_chat import POST_TEXT, content_of
 from adapters.sandbox.slack_files import Files, Upload
 from adapters.sandbox.state import Thing
+from adapters.sandbox.twilio_faults import TextFaults
+from adapters.sandbox.twilio_rules import media_path, segments
 from adapters.sandbox.views import Views
 from adapters.sandbox.workspace import Workspace
 
@@ -28,39 +32,54 @@ TROUBLE = "We had some trouble connecting. Try again?"
 class Customer:
     """Somebody with a phone."""
 
-    def __init__(self, settings: SandboxSettings, phones: Phones, line: Line) -> None:
+    def __init__(self, settings: SandboxSettings, phones: Phones, line: Line, faults: TextFaults) -> None:
         self._settings = settings
         self._phones = phones
         self._line = line
+        self._faults = faults
 
     async def text(
-        self, from_number: str, body: str, message_sid: str | None, extra: Mapping[str, str] | None
+        self,
+        from_number: str,
+        body: str,
+        message_sid: str | None,
+        extra: Mapping[str, str] | None,
+        pictures: Sequence[Picture] = (),
     ) -> httpx.Response:
-        sid, ours = message_sid or new_sid(), self._settings.our_end(from_number)
-        if self._phones.text(sid) is None:
-            self._phones.keep(direction="inbound", ours=ours, theirs=from_number, body=body, sid=sid, status="sending")
+        sid, ours = message_sid or new_sid("MM" if pictures else "SM"), self._settings.our_end(from_number)
+        text = self._phones.text(sid)
+        if text is None:
+            kept = {"direction": "inbound", "ours": ours, "theirs": from_number, "body": body, "sid": sid}
+            text = self._phones.keep(**kept, status="sending", pictures=pictures)
             self._phones.obey_keyword(from_number, ours, body)
         form = {
             "ToCountry": "US",
             "SmsMessageSid": sid,
-            "NumMedia": "0",
+            "NumMedia": str(len(text["pictures"])),
             "SmsSid": sid,
             "SmsStatus": "received",
             "Body": body,
             "FromCountry": "US",
             "To": ours,
-            "NumSegments": "1",
+            "NumSegments": str(segments(body)),
             "MessageSid": sid,
             "AccountSid": self._settings.sms_account_sid,
             "From": from_number,
             "ApiVersion": "2010-04-01",
         }
+        for place, one in enumerate(text["pictures"]):
+            form[f"MediaUrl{place}"] = (
+                f"{self._settings.base}/sandbox/twilio{media_path(self._settings.sms_account_sid, sid, one['sid'])}"
+            )
+            form[f"MediaContentType{place}"] = one["type"]
         if self._settings.sms_from.startswith("MG"):
             form["MessagingServiceSid"] = self._settings.sms_from
         if from_number.startswith(WHATSAPP):
             form |= {"ProfileName": "Somebody", "WaId": from_number.removeprefix(WHATSAPP + "+"), "MessageType": "text"}
         try:
             response = await self._line.twilio("/sms/inbound", form | dict(extra or {}))
+            if self._faults.met("twice"):
+                await self._line.twilio("/sms/inbound", form | dict(extra or {}))
         except GatewayAway:
             self._phones.mark(sid, "failed")
             raise

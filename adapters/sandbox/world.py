@@ -15,6 +15,7 @@ from adapters.sandbox.grants import Grants
 from adapters.sandbox.line import Line
 from adapters.sandbox.page import Page
 from adapters.sandbox.phones import Phones
+from adapters.sandbox.pictures import Picture
 from adapters.sandbox.settings import SandboxSettings
 from adapters.sandbox.slack_files import Upload
 from adapters.sandbox.slack_oauth import SlackOutside
@@ -22,6 +23,8 @@ from adapters.sandbox.socket_mode import SocketMode
 from adapters.sandbox.state import Notebook, Shelf
 from adapters.sandbox.team import Team
 from adapters.sandbox.twilio_api import TwilioApi
+from adapters.sandbox.twilio_faults import Kind, TextFault, TextFaults
+from adapters.sandbox.twilio_numbers import Numbers
 from adapters.sandbox.verbs import Colleague, Customer
 
 T = TypeVar("T")
@@ -46,10 +49,12 @@ class Sandbox:
         self._teams = {one.id: one for one in (self._first, self._second)}
         self._line, self._colleague = self._first.line, self._first.colleague
         self._streams, self._files = self._first.streams, self._first.files
-        self._customer = Customer(settings, self._phones, self._line)
+        self._text_faults = TextFaults(self._notes)
+        self._customer = Customer(settings, self._phones, self._line, self._text_faults)
         self._grants = Grants(settings, self._notes, cast.TEAM, clock)
         self._slack = SlackOutside(settings, self._grants, self._teams)
-        self._twilio = TwilioApi(settings, self._phones, self._line)
+        self.numbers = Numbers(settings, self._notes)
+        self._twilio = TwilioApi(settings, self._phones, self._line, self.numbers, self._text_faults)
         self._page = Page(self, settings)
 
     def routes(self) -> list[BaseRoute]:
@@ -77,9 +82,10 @@ class Sandbox:
         *,
         message_sid: str | None = None,
         extra: Mapping[str, str] | None = None,
+        pictures: Sequence[Picture] = (),
     ) -> httpx.Response:
         """Text our number. A `message_sid` used before is Twilio's retry; `extra` adds or replaces form fields."""
-        return await self._customer.text(from_number, body, message_sid, extra)
+        return await self._customer.text(from_number, body, message_sid, extra, pictures)
 
     async def tap(self, from_number: str, sid: str, title: str) -> httpx.Response:
         """Press a button below a message on WhatsApp, by the words on it."""
@@ -152,8 +158,16 @@ class Sandbox:
         """Slack says of the next `times` triggers that they have expired, however quick the app is."""
         self.fault("views.*", EXPIRED, times=times)
 
+    def text_fault(self, kind: Kind, **more: Any) -> None:
+        """The next call of Twilio's API or the next text goes wrong, or the next `times`: see `TextFault`."""
+        self._text_faults.ask(TextFault(kind=kind, **more))
+
     def forget_faults(self) -> None:
+        """Of Slack's."""
         self._faults.forget()
+
+    def forget_text_faults(self) -> None:
+        self._text_faults.forget()
 
     def reset(self) -> None:
         """Forget every message, modal and opt-out, but not where the app is installed."""
@@ -169,6 +183,8 @@ class Sandbox:
             "customers": cast.CUSTOMERS,
             "people": {id: {"name": one.name, "note": one.note} for id, one in cast.PEOPLE.items()},
             "phones": self._phones.by_number(),
+            "opted_out": self._phones.all_opted_out(),
+            "text_faults": self._text_faults.waiting(),
             **self._first.state(),
             "faults": self._faults.waiting(),
             "installed": {team: self._grants.is_in(team) for team in self._teams},

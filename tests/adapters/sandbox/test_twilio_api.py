@@ -1,7 +1,7 @@
 """twilio's own client against the stand-in for Twilio's REST API."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from starlette.responses import Response
@@ -26,8 +26,9 @@ async def test_a_text_is_taken_then_delivered_and_reported(world):
 
     assert (sent.status, sent.direction, sent.num_segments) == ("queued", "outbound-api", "1")
     assert sent.date_created.tzinfo is UTC
-    reports = await world.gateway.wait_for(2, "/sms/status")
+    reports = await world.gateway.wait_for(3, "/sms/status")
     assert [(one.form["MessageStatus"], one.form["MessageSid"]) for one in reports] == [
+        ("queued", sent.sid),
         ("sent", sent.sid),
         ("delivered", sent.sid),
     ]
@@ -102,6 +103,15 @@ async def test_messages_are_listed_newest_first_by_number_over_pages(world):
     assert [(one.body, one.direction) for one in written] == [("mine", "inbound")]
 
 
+async def test_only_what_was_sent_since_a_moment_is_listed(world):
+    await world.twilio.messages.create_async(to=cast.ALICE, from_=cast.OUR_NUMBER, body="old")
+    world.clock.now += 60
+    since = datetime.fromtimestamp(world.clock.now, UTC)
+    await world.twilio.messages.create_async(to=cast.ALICE, from_=cast.OUR_NUMBER, body="new")
+
+    assert [one.body for one in await world.twilio.messages.list_async(date_sent_after=since)] == ["new"]
+
+
 async def test_who_texts_stop_gets_nothing_until_start(world):
     async def send():
         return await world.twilio.messages.create_async(to=cast.ALICE, from_=cast.OUR_NUMBER, body="x")
@@ -109,8 +119,10 @@ async def test_who_texts_stop_gets_nothing_until_start(world):
     await world.sandbox.text(cast.ALICE, " Stop ")
     with pytest.raises(TwilioRestException) as caught:
         await send()
+    assert world.sandbox.state()["opted_out"] == [cast.ALICE]
     await world.sandbox.text(cast.ALICE, "START")
 
+    assert world.sandbox.state()["opted_out"] == []
     assert caught.value.code == 21610
     assert (await send()).status == "queued"
 
