@@ -47,7 +47,7 @@ class SmsChannel:
         self._client = Client(settings.account_sid, settings.tokens[0], http_client=self._http)
         if settings.api_url:
             self._client.api.base_url = settings.api_url.rstrip("/")
-        self._checks = Checks(settings, self._client, clock)
+        self._checks = Checks(settings, self._client, clock, public_url)
         self._template = TemplateCheck(settings, self._client)
         self._media = Media(settings, self._client, self._http)
 
