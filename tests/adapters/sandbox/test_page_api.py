@@ -23,7 +23,7 @@ async def test_the_page_loads_nothing_from_elsewhere(http):
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "://" not in page.text.replace("http://www.w3.org/2000/svg", "")
-    for name in ("page.js", "page.css", "slack.css", "icon.svg"):
+    for name in ("page.js", "phone.js", "carrier.js", "page.css", "phone.css", "slack.css", "icon.svg"):
         answer = await http.get(f"/sandbox/static/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-security-policy"] == policy
