@@ -41,7 +41,7 @@ export function showCarrier(state, number, name) {
   consent.toggleAttribute("data-out", out);
   put(consent, out ? `${name} has opted out` : `${name} takes texts`);
   keyword.value = out ? "START" : "STOP";
-  put(keyword, `Send ${keyword.value}`);
+  put(keyword, `Reply ${keyword.value}`);
   const left = state.text_faults.reduce((sum, one) => sum + one.left, 0);
   summary.toggleAttribute("data-wrong", left > 0);
   put(summary, left ? `Carrier misbehaves (${left})` : "Carrier works");

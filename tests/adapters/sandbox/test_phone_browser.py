@@ -64,13 +64,13 @@ async def test_what_was_asked_to_go_wrong_is_taken_back(world, page):
 
 async def test_stop_is_one_button_and_start_the_next(world, page):
     carrier = page.locator(".carrier")
-    await expect(carrier.get_by_role("status")).to_have_text("Alice takes texts")
-    await carrier.get_by_role("button", name="Send STOP").click()
-    await expect(carrier.get_by_role("status")).to_have_text("Alice has opted out")
+    await expect(page.locator("#consent")).to_have_text("Alice takes texts")
+    await carrier.get_by_role("button", name="Reply STOP").click()
+    await expect(page.locator("#consent")).to_have_text("Alice has opted out")
     await expect(texts(page)).to_contain_text("You have successfully been unsubscribed")
-    await carrier.get_by_role("button", name="Send START").click()
+    await carrier.get_by_role("button", name="Reply START").click()
 
-    await expect(carrier.get_by_role("status")).to_have_text("Alice takes texts")
+    await expect(page.locator("#consent")).to_have_text("Alice takes texts")
     assert [one.form["Body"] for one in world.gateway.at("/sms/inbound")] == ["STOP", "START"]
 
 
@@ -113,7 +113,7 @@ async def test_what_is_too_big_for_a_text_is_said_so(page):
 
 
 async def test_the_carrier_is_reached_by_keyboard(world, page):
-    await tab_to(page, "Send STOP")
+    await tab_to(page, "Reply STOP")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await tab_to(page, "What goes wrong")
