@@ -56,7 +56,10 @@ class TwilioApi:
             self._route(f"{service}/ShortCodes", "GET", "services.numbers", _soon(numbers.service_short_codes)),
             self._route(template, "GET", "content.fetch", _soon(lambda _: JSONResponse(templates.definition()))),
             self._route(
-                f"{template}/ApprovalRequests", "GET", "content.fetch", _soon(lambda _: JSONResponse(templates.approval()))
+                f"{template}/ApprovalRequests",
+                "GET",
+                "content.fetch",
+                _soon(lambda _: JSONResponse(templates.approval())),
             ),
             Route("/twilio-media/{key}", media.bytes, methods=["GET"]),
         ]
