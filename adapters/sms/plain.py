@@ -23,6 +23,9 @@ _WORDS.normalizeLink = lambda url: url  # type: ignore[method-assign]  # shown a
 DELIMITER = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 CELLS = re.compile(r"(?<!\\)\|")
 LANGUAGE = re.compile(r"[\w.+#-]*$")  # of a fence: says nothing to a reader
+MARKS = re.compile(r"[\\`*_\[\]!<&\n]")  # a line without any is its own words
+ADDRESS = re.compile(r"://\S*$")
+LONGEST_ADDRESS = 1_000
 LINES = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Control characters; soft hyphens and spaces of no width; whatever changes the direction of text.
 HIDDEN = re.compile(
@@ -135,7 +138,7 @@ def _row(head: Sequence[str], row: Sequence[str], between: str) -> str:
 
 
 def _inline(content: str) -> str:
-    if len(content) > MOST_INLINE:
+    if len(content) > MOST_INLINE or not MARKS.search(content):
         return content
     tokens = _WORDS.parseInline(content)[0].children or []
     return _words(tokens).strip()
@@ -143,11 +146,10 @@ def _inline(content: str) -> str:
 
 def _words(tokens: Sequence[Token]) -> str:
     text, marks, links = "", list[str](), list[tuple[int, Token]]()
-    for token in tokens:
+    for token, then in zip(tokens, [*tokens, None][1:], strict=True):
         match token.type:
             case "em_open" | "strong_open":
-                # After a letter or a digit (2*3*4) a star is a star; where no spaces are written it may be a mark.
-                marks.append(token.markup if text[-1:].isalnum() and text[-1:] < "\u2e80" else "")
+                marks.append(token.markup if _is_meant(text, token, then) else "")
                 text += marks[-1]
             case "em_close" | "strong_close":
                 text += marks.pop()
@@ -163,6 +165,16 @@ def _words(tokens: Sequence[Token]) -> str:
             case _:
                 text += token.content
     return text
+
+
+def _is_meant(before: str, opened: Token, then: Token | None) -> bool:
+    """The marks themselves are: in `2*3*4`, in an address that no brackets stand around, in `__init__`.
+
+    Where no spaces are written, as in Chinese, a mark may follow a letter.
+    """
+    a_name = opened.markup == "__" and then is not None and re.fullmatch(r"[a-z][a-z0-9_]*", then.content)
+    after_a_letter = before[-1:].isalnum() and before[-1:] < "\u2e80"
+    return after_a_letter or bool(a_name) or bool(ADDRESS.search(before[-LONGEST_ADDRESS:]))
 
 
 def _with_address(label: str, address: object, title: object) -> str:

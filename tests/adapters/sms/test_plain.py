@@ -100,6 +100,8 @@ def test_a_row_of_a_table_is_a_line(markdown: str, read: str) -> None:
         "snake_case_name and a * b * c",
         "Use <b>bold</b> & <you@> if 1 < 2 > 0",
         "[note]: it is no reference",
+        "Use __init__ and __str__",
+        "See https://a.example/_next_/x?q=*y*&z=**w** now",
         "[see below] and [1] (twice)",
         "2026. A good year",
         "-5 degrees, +1 (555) 000-1111, #kites, C# and F#",
@@ -199,9 +201,9 @@ def test_a_text_made_to_keep_us_busy_takes_as_long_as_its_length(unit: str) -> N
     def took(length: int) -> float:
         text, tries = (unit * length)[:length], []
         for _ in range(2):
-            before = time.perf_counter()
+            before = time.process_time()
             plain(text)
-            tries.append(time.perf_counter() - before)
+            tries.append(time.process_time() - before)
         return min(tries)
 
     assert took(MOST) < 40 * max(took(MOST // 8), 0.01)
