@@ -51,6 +51,14 @@ class Texting(BaseModel):
     files: list[Uploading] = Field(default=[], max_length=10)
 
 
+class Tapping(BaseModel):
+    """A button below the message `sid` on WhatsApp, by the words on it."""
+
+    number: str
+    sid: str
+    title: str
+
+
 class Writing(InTeam):
     user: str
     channel: str

@@ -104,6 +104,10 @@ async def _text(sandbox: "Sandbox", asked: words.Texting) -> httpx.Response:
     return await sandbox.text(asked.number, asked.body, pictures=files)
 
 
+async def _tap(sandbox: "Sandbox", asked: words.Tapping) -> httpx.Response:
+    return await sandbox.tap(asked.number, asked.sid, asked.title)
+
+
 async def _click(sandbox: "Sandbox", asked: words.Clicking) -> httpx.Response:
     return await sandbox.in_team(asked.team).click(asked.user, asked.channel, asked.ts, asked.action_id)
 
@@ -167,6 +171,7 @@ async def _reset(sandbox: "Sandbox", _: words.Resetting) -> None:
 
 DEEDS: dict[str, tuple[type[BaseModel], Act]] = {
     "text": (words.Texting, _text),
+    "tap": (words.Tapping, _tap),
     "click": (words.Clicking, _click),
     "press": (words.Pressing, _press),
     "submit": (words.Submitting, _submit),
