@@ -196,6 +196,7 @@ def test_a_group_is_not_a_variable(group: str, value: str, env: Environment) -> 
         ("MODEL__BASE_URL", "models.example", "it is no address"),
         ("MODEL__TIMEOUT", "0", "greater than 0"),
         ("SMS__ACCOUNT_SID", "SK123", "^AC"),
+        ("SMS__MOST_SEGMENTS", "2", "greater than or equal to 3"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_the_variables_name(
