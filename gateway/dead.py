@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import audit
+from gateway.consents import Consents, sent_to
 from gateway.errors import GiveUp
 from gateway.events import AskSeen, MessageReceived, Say, lane_events, outbounds
 from gateway.store import Tx, arrivals, dead, lanes, requests, sendings
@@ -63,12 +64,16 @@ async def show(db: AsyncSession, letter: LetterId) -> tuple[DeadLetter, str]:
     return _of_message(message), _words_of_message(message.payload)
 
 
-async def replay(tx: Tx, letter: LetterId, *, who: str, now: datetime) -> LetterId:
+async def replay(tx: Tx, letter: LetterId, *, who: str, now: datetime, wanted: Consents | None = None) -> LetterId:
     """Take it up again; the id under which it goes on. Raises `GiveUp`, and then nothing has changed.
+
+    `wanted`: who wants messages. Without it one is queued that its sending drops again.
 
     An event goes to the end of its lane as a new one, a message back to its place in the outbox. The sweep finds both.
     """
-    return await (_replay_event if letter.box == EVENT else _replay_message)(tx, letter, who, now)
+    if letter.box == EVENT:
+        return await _replay_event(tx, letter, who, now)
+    return await _replay_message(tx, letter, who, now, wanted)
 
 
 async def drop(tx: Tx, letter: LetterId, *, who: str, now: datetime) -> None:
@@ -107,8 +112,10 @@ async def _replay_event(tx: Tx, letter: LetterId, who: str, now: datetime) -> Le
     return again
 
 
-async def _replay_message(tx: Tx, letter: LetterId, who: str, now: datetime) -> LetterId:
+async def _replay_message(tx: Tx, letter: LetterId, who: str, now: datetime, wanted: Consents | None) -> LetterId:
     row = await _message(tx.db, letter)
+    if wanted is not None and await wanted.are_out(tx.db, sent_to(row.payload)):
+        raise GiveUp(f"{letter} goes to somebody who wants no messages from us: it can be dropped, or wait for START")
     if row.kind == "ask" and row.approval_id is not None and row.conversation_id is not None:
         await lanes.lock(tx, row.conversation_id)  # whoever settles the request takes this first
         approval = await requests.get(tx.db, row.approval_id)

@@ -1,17 +1,18 @@
 """`gateway dead ...`: what was set aside, to be read, taken up again or dropped."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from config.cli.desk import at_the_desk
 from config.cli.rows import now, over_the_rows, whoever
 from config.cli.show import as_json, columns, table, visible, when
 from gateway.errors import GiveUp
 
 if TYPE_CHECKING:
+    from config.desk import Desk
     from gateway.dead import DeadLetter, LetterId
-    from gateway.store import Store
 
 app = typer.Typer(
     help="Dead letters: events (in-12) and messages (out-34) that were set aside for good.", no_args_is_help=True
@@ -58,8 +59,9 @@ def replay(letters: Some = None, every: All = False) -> None:
     """
     from gateway import dead
 
-    async def again(store: "Store", letter: "LetterId") -> str:
-        new = await store.write(lambda tx: dead.replay(tx, letter, who=whoever(), now=now()))
+    async def again(desk: "Desk", letter: "LetterId") -> str:
+        how: dict[str, Any] = {"who": whoever(), "now": now(), "wanted": desk.outbox.consents}
+        new = await desk.store.write(lambda tx: dead.replay(tx, letter, **how))
         return f"{letter} is queued again" if new == letter else f"{letter} goes on as {new}"
 
     if bool(letters) == every:
@@ -72,33 +74,33 @@ def drop(letters: Letters) -> None:
     """Let them rest: they are listed no more, and stay in the database."""
     from gateway import dead
 
-    async def rest(store: "Store", letter: "LetterId") -> str:
-        await store.write(lambda tx: dead.drop(tx, letter, who=whoever(), now=now()))
+    async def rest(desk: "Desk", letter: "LetterId") -> str:
+        await desk.store.write(lambda tx: dead.drop(tx, letter, who=whoever(), now=now()))
         return f"{letter} is dropped"
 
     _each(letters, rest)
 
 
-def _each(written: list[str], do: "Callable[[Store, LetterId], Awaitable[str]]") -> None:
+def _each(written: list[str], do: "Callable[[Desk, LetterId], Awaitable[str]]") -> None:
     """One after the other, each by itself. None named: all there are, and what cannot be is no failure."""
     from gateway import dead
 
     named = _read(written)
 
-    async def work(store: "Store") -> int:
-        letters = named or _read([one.id for one in await store.read(dead.letters)])
+    async def work(desk: "Desk") -> int:
+        letters = named or _read([one.id for one in await desk.store.read(dead.letters)])
         if not letters:
             typer.echo("there are no dead letters")
         failed = 0
         for letter in letters:
             try:
-                typer.echo(await do(store, letter))
+                typer.echo(await do(desk, letter))
             except GiveUp as error:
                 typer.echo(f"gateway: {error}", err=True)
                 failed += 1
         return failed
 
-    if over_the_rows(lambda store, _: work(store)) and named:
+    if at_the_desk(work) and named:
         raise typer.Exit(1)
 
 

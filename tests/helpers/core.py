@@ -69,15 +69,16 @@ def text(
     message: str = "",
     sent_at: datetime | None = None,
     media: tuple[MediaRef, ...] = (),
+    account: str = OURS,
     **more: Any,
 ) -> Any:
     """What the SMS adapter makes of a text. `name` is the event's id, `message` the message's own."""
     name = name or f"{number}: {words}"
-    sender = Identity(channel="sms", account=OURS, address=number, proof=Proof.CARRIER)
+    sender = Identity(channel="sms", account=account, address=number, proof=Proof.CARRIER)
     return MessageReceived(
         event_id=name,
         message_id=message or name,
-        thread=ThreadRef("sms", OURS, number),
+        thread=ThreadRef("sms", account, number),
         sender=sender,
         text=words,
         media=media,
