@@ -27,7 +27,7 @@ class Opting:
         if not await self._keep(tx, event, kept, kind=CONSENT, status=CONSENT):
             return Added.DUPLICATE
         if said.state == "help":
-            await self._help(tx, event, answered=said.source == "carrier")
+            await self._help(tx, event, answered=said.source == "carrier" or not event.answerable)
         else:
             at = event.sent_at or self._clock()
             await self._consents.keep(tx, event.thread, said.state, source=said.source, at=at)
@@ -49,7 +49,7 @@ class Opting:
         return await arrivals.keep_unrouted(tx, **{**kept, **how, **where})
 
     async def _help(self, tx: Tx, event: MessageReceived, *, answered: bool) -> None:
-        """Who we are, where the carrier has not said so itself."""
+        """Who we are, to a person whom the carrier has not told it itself."""
         if answered or not self._words.help or await self._consents.are_out(tx.db, event.thread):
             return
         key = f"help:{event.thread.channel}:{event.message_id}"
