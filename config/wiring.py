@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -49,6 +49,7 @@ from gateway.words import Words
 from gateway.work.local import LocalEngine, sqlite_path
 from gateway.work.postgres import PostgresEngine
 
+HELP_OFF = "off"
 SILENT = timedelta(seconds=20)  # the engine gives a sign of life every five
 
 
@@ -135,7 +136,7 @@ async def build(
         channels = build_channels(settings, world, **where, installed=Installed(store, keys, "slack"))
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
-        words, stopping, late_after = Words(), asyncio.Event(), policy.operations.late_after
+        words, stopping, late_after = words_of(settings), asyncio.Event(), policy.operations.late_after
         alerts = [policy.destination(one) for one in policy.operations.alerts]
         pages = Pages(store, keys, where["public_url"], clock)
         outbox = Outbox(store, engine, channels, clock, alerts=alerts, pages=pages)
@@ -182,6 +183,12 @@ async def build(
 def api_routes(desk: api.Desk, guard: Mapping[str, Any]) -> list[BaseRoute]:
     routes, schema = api.mounted(desk)
     return [*routes, *api_page.routes(schema, **guard)]
+
+
+def words_of(settings: Settings) -> Words:
+    """What we say, with what the environment says in its place."""
+    said = settings.sms.help.strip() if settings.sms is not None else ""
+    return replace(Words(), help="" if said.lower() == HELP_OFF else said) if said else Words()
 
 
 def _engine(settings: Settings, store: Store) -> LocalEngine | PostgresEngine:

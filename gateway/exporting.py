@@ -4,7 +4,7 @@ Reads alone. Holds what people wrote and who they are; no codes, no tokens, and 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from gateway.events import (
 )
 from gateway.notes import NOTE
 from gateway.store import Store, erasing, exporting
+from gateway.store.consents import beside
 from gateway.store.erasing import CARDS, NOTHING
 from gateway.store.exporting import Rows
 from gateway.store.tables import ApprovalRow, InboxRow, OutboxRow, TurnRow
@@ -67,6 +68,15 @@ async def elsewhere(store: Store, inbox_ids: Sequence[int], outbox_ids: Sequence
     came = await store.survey(lambda db: exporting.came(db, inbox_ids))
     went = await store.survey(lambda db: exporting.went(db, outbox_ids))
     return _by_time([*map(_came, came), *map(_went, went)])
+
+
+async def wanted(store: Store, addresses: Collection[tuple[str, str]]) -> list[Told]:
+    """What these, each of a channel, last said of being written to."""
+    rows = [row for one in sorted(set(addresses)) for row in await store.read(lambda db, one=one: beside(db, *one))]  # type: ignore[misc]
+    return [
+        {"at": row.at, "address": row.address, "account": row.account, "state": row.state, "source": row.source}
+        for row in rows
+    ]
 
 
 async def sessions(attach: Attach, session_ids: Sequence[str]) -> list[Session]:

@@ -15,6 +15,7 @@ class SmsSettings(BaseModel):
     api_url: str = ""
     rate: float | None = Field(default=None, gt=0, le=1000)  #: texts a second
     most_segments: int = Field(default=10, ge=3)  #: of one reply; beyond, its beginning and a link are sent
+    help: str = ""  #: to HELP, in place of our own words; `off`: Twilio answers it, and we say nothing
     whatsapp: str = ""  #: our number on WhatsApp, where it is not the one of `sender`
     whatsapp_template: str = ""  #: shows a request with buttons there: a Content SID
 

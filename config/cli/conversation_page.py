@@ -19,6 +19,7 @@ def page(found: Mapping[str, Any]) -> str:
         paper.section("What could not be read", paper.table(missing)) if missing else "",
         *(part for one in found["conversations"] for part in _conversation(one)),
         paper.section("Outside of conversations", _messages(found["elsewhere"])) if found["elsewhere"] else "",
+        paper.section("Whether messages are wanted", paper.table(found["consents"])) if found["consents"] else "",
         paper.section("What is not in here", paper.facts(found["left_out"])),
     ]
     return paper.document(title, parts)

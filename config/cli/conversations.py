@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, assert_never
 import typer
 
 from config.cli import erase, export
-from config.cli.rows import now, over_the_rows, whoever
+from config.cli.rows import now, over_the_rows, said, whoever
 from config.cli.show import as_json, table, visible, when
 from gateway.errors import GiveUp
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.fate import Conversation, Step
     from gateway.ports import Engine
     from gateway.store import Store
+    from gateway.store.texting import ConsentRow
 
 app = typer.Typer(help="Conversations: what became of every message. Without anybody's words.", no_args_is_help=True)
 
@@ -41,20 +42,25 @@ def list_newest(limit: Limit = 50, json: Json = False) -> None:
 def show(conversation: Id, json: Json = False) -> None:
     """Show every event, turn, request and message of a conversation by time."""
     from gateway import fate
+    from gateway.store import consents
 
-    async def look(store: "Store") -> "tuple[Conversation, list[Step]]":
+    async def look(store: "Store") -> "tuple[Conversation, list[Step], list[ConsentRow]]":
         found = await store.read(lambda db: fate.of(db, conversation))
         if found is None:
             raise _unknown(conversation)
-        return found
+        one = found[0]
+        return *found, await store.read(lambda db: consents.beside(db, one.channel, one.thread))
 
-    one, steps = over_the_rows(lambda store, _: look(store))
+    one, steps, wanted = over_the_rows(lambda store, _: look(store))
     if json:
-        typer.echo(as_json({"conversation": one, "steps": steps}))
+        typer.echo(as_json({"conversation": one, "steps": steps, "consents": [said(row) for row in wanted]}))
         return
     session = one.session or "none"
     typer.echo(visible(f"conversation {one.id}: {one.channel}, {one.account} with {one.thread}"))
     typer.echo(visible(f"agent {one.agent}, session {session}, {one.state}, {one.waiting} waiting, {one.dead} dead"))
+    for row in wanted:
+        wants = "wants no messages from" if row.state == "out" else "wants messages again from"
+        typer.echo(visible(f"{row.address} {wants} {row.account}, since {when(row.at)} ({row.source})"))
     if steps:
         typer.echo("\n" + table(("AT", "WHAT", "ID", "KIND", "STATUS", "TRIES", "MORE"), map(_step, steps)))
 

@@ -13,6 +13,7 @@ from gateway.errors import GiveUp
 if TYPE_CHECKING:
     from config.desk import Desk
     from gateway.dead import DeadLetter, LetterId
+    from gateway.store import Store
 
 app = typer.Typer(
     help="Dead letters: events (in-12) and messages (out-34) that were set aside for good.", no_args_is_help=True
@@ -55,18 +56,25 @@ def show(letter: Letter) -> None:
 def replay(letters: Some = None, every: All = False) -> None:
     """Take them up again: an event at the end of its conversation, a message at its place in the outbox.
 
-    Decisions and other events of the gateway's own cannot be: their session went on without them.
+    Decisions and other events of the gateway's own cannot be: their session went on without them. Neither can a
+    message to somebody who wants none (`gateway people optouts`).
     """
     from gateway import dead
 
-    async def again(desk: "Desk", letter: "LetterId") -> str:
-        how: dict[str, Any] = {"who": whoever(), "now": now(), "wanted": desk.outbox.consents}
-        new = await desk.store.write(lambda tx: dead.replay(tx, letter, **how))
-        return f"{letter} is queued again" if new == letter else f"{letter} goes on as {new}"
-
     if bool(letters) == every:
         raise typer.BadParameter("name the letters, or say --all")
-    _each(letters or [], again)
+    named = _read(letters or [])
+
+    async def work(desk: "Desk") -> int:
+        async def again(letter: "LetterId") -> str:
+            how: dict[str, Any] = {"who": whoever(), "now": now(), "wanted": desk.outbox.consents}
+            new = await desk.store.write(lambda tx: dead.replay(tx, letter, **how))
+            return f"{letter} is queued again" if new == letter else f"{letter} goes on as {new}"
+
+        return await _each(desk.store, named, again)
+
+    if at_the_desk(work) and named:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: gateway dead drop in-12")
@@ -74,34 +82,34 @@ def drop(letters: Letters) -> None:
     """Let them rest: they are listed no more, and stay in the database."""
     from gateway import dead
 
-    async def rest(desk: "Desk", letter: "LetterId") -> str:
-        await desk.store.write(lambda tx: dead.drop(tx, letter, who=whoever(), now=now()))
-        return f"{letter} is dropped"
+    named = _read(letters)
 
-    _each(letters, rest)
+    async def work(store: "Store") -> int:
+        async def rest(letter: "LetterId") -> str:
+            await store.write(lambda tx: dead.drop(tx, letter, who=whoever(), now=now()))
+            return f"{letter} is dropped"
+
+        return await _each(store, named, rest)
+
+    if over_the_rows(lambda store, _: work(store)):
+        raise typer.Exit(1)
 
 
-def _each(written: list[str], do: "Callable[[Desk, LetterId], Awaitable[str]]") -> None:
-    """One after the other, each by itself. None named: all there are, and what cannot be is no failure."""
+async def _each(store: "Store", named: "list[LetterId]", do: "Callable[[LetterId], Awaitable[str]]") -> int:
+    """One after the other, each by itself: how many could not be. None named: all there are."""
     from gateway import dead
 
-    named = _read(written)
-
-    async def work(desk: "Desk") -> int:
-        letters = named or _read([one.id for one in await desk.store.read(dead.letters)])
-        if not letters:
-            typer.echo("there are no dead letters")
-        failed = 0
-        for letter in letters:
-            try:
-                typer.echo(await do(desk, letter))
-            except GiveUp as error:
-                typer.echo(f"gateway: {error}", err=True)
-                failed += 1
-        return failed
-
-    if at_the_desk(work) and named:
-        raise typer.Exit(1)
+    letters = named or _read([one.id for one in await store.read(dead.letters)])
+    if not letters:
+        typer.echo("there are no dead letters")
+    failed = 0
+    for letter in letters:
+        try:
+            typer.echo(await do(letter))
+        except GiveUp as error:
+            typer.echo(f"gateway: {error}", err=True)
+            failed += 1
+    return failed
 
 
 def _read(written: list[str]) -> "list[LetterId]":

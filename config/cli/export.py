@@ -58,7 +58,7 @@ async def _all(store: "Store", settings: "Settings", conversation: int | None, p
 
     from gateway import exporting
 
-    ids, elsewhere = await _whose(store, settings, conversation, person)
+    ids, elsewhere, theirs = await _whose(store, settings, conversation, person)
     told = [one for id in ids if (one := await exporting.conversation(store, id)) is not None]
     async with whose.platform(settings) as platform:
         names = [name for one in told for name in one["sessions"]]
@@ -71,6 +71,7 @@ async def _all(store: "Store", settings: "Settings", conversation: int | None, p
         "exported_at": now(),
         "conversations": told,
         "elsewhere": elsewhere,
+        "consents": await exporting.wanted(store, [*theirs, *((one["channel"], one["thread"]) for one in told)]),
         "not_reached": [{"session": one["id"], "why": one["why"]} for one in missing],
         "left_out": dict(LEFT_OUT),
     }
@@ -78,8 +79,8 @@ async def _all(store: "Store", settings: "Settings", conversation: int | None, p
 
 async def _whose(
     store: "Store", settings: "Settings", conversation: int | None, person: str
-) -> tuple[list[int], list[dict[str, Any]]]:
-    """Which conversations, and what else is theirs."""
+) -> tuple[list[int], list[dict[str, Any]], list[tuple[str, str]]]:
+    """Which conversations, what else is theirs, and by which addresses."""
     from gateway import erasing, exporting
 
     if conversation is not None:
@@ -90,7 +91,8 @@ async def _whose(
         ids = sorted({id for one in found for id in one.conversations})
     unrouted = [id for one in found for id in one.unrouted]
     answers = [id for one in found for id in one.answers]
-    return ids, await exporting.elsewhere(store, unrouted, answers)
+    theirs = [(one.channel, one.address) for one in found]
+    return ids, await exporting.elsewhere(store, unrouted, answers), theirs
 
 
 def _page(found: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.cli.desk import at_the_desk
-from config.cli.rows import now, one_line, whoever
+from config.cli.rows import now, one_line, over_the_rows, said, whoever
 from config.cli.show import as_json, table, when
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As in [people.NAME] o
 New = Annotated[bool, typer.Option("--new", help="Another one: those before it are void at once.")]
 Sent = Annotated[bool, typer.Option("--send", help="Send each person a message to answer, on each of their channels.")]
 Wait = Annotated[str, typer.Option("--wait", metavar="TIME", help="For the answers, such as 90s or 10m.")]
+All = Annotated[bool, typer.Option("--all", help="Also those who want messages again.")]
+OPTOUTS = ("ADDRESS", "CHANNEL", "OUR ACCOUNT", "STATE", "SOURCE", "SINCE")
 LOOK_S = 0.5
 
 
@@ -106,6 +108,21 @@ def token(name: Name, new: New = False) -> None:
         return await desk.tokens.give(name, new=new, by=whoever())
 
     typer.echo(at_the_desk(give))
+
+
+@app.command(epilog="Example: gateway people optouts   |   gateway people optouts --all --json")
+def optouts(every: All = False, json: Json = False) -> None:
+    """List who wants no messages from which account of ours, the newest first. It prints addresses."""
+    from gateway.store import consents
+
+    rows = over_the_rows(lambda store, _: store.read(lambda db: consents.listed(db, every=every)))
+    found = [said(row) for row in rows]
+    if json:
+        typer.echo(as_json(found))
+    elif found:
+        typer.echo(table(OPTOUTS, [(*list(one.values())[:-1], when(one["at"])) for one in found]))
+    else:
+        typer.echo("nobody has opted out")
 
 
 def _line(one: "Person") -> tuple[object, ...]:

@@ -7,7 +7,7 @@ import pwd
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ from gateway.errors import ConfigError, DatabaseAway, GatewayError
 if TYPE_CHECKING:
     from config.settings import Settings
     from gateway.store import Store
+    from gateway.store.texting import ConsentRow
 
 T = TypeVar("T")
 
@@ -67,6 +68,12 @@ def whoever() -> str:
         return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
     except KeyError:  # a container's user may have no name
         return f"cli:{os.getuid()}"
+
+
+def said(row: "ConsentRow") -> dict[str, Any]:
+    """What an address last said of being written to."""
+    whose = {"address": row.address, "channel": row.channel, "account": row.account}
+    return {**whose, "state": row.state, "source": row.source, "at": row.at}
 
 
 def now() -> datetime:

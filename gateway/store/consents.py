@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.events import ThreadRef
 from gateway.store.sql import among, changed, insert_new, table
-from gateway.store.tables import ApprovalRow, ConversationRow, OutboxRow
+from gateway.store.tables import ApprovalRow, OutboxRow
 from gateway.store.texting import ConsentRow
 from gateway.store.tx import Tx
 
@@ -41,11 +41,10 @@ async def listed(db: AsyncSession, *, every: bool) -> list[ConsentRow]:
     return list((await db.exec(question.order_by(col(ConsentRow.at).desc(), col(ConsentRow.id).desc()))).all())
 
 
-async def beside(db: AsyncSession, conversation: ConversationRow) -> list[ConsentRow]:
-    """What is kept of a conversation's address, whatever network stands before it in the thread (`rcs:+1555...`)."""
-    key = conversation.thread_key
+async def beside(db: AsyncSession, channel: str, key: str) -> list[ConsentRow]:
+    """What is kept of a thread's address, also without the network that stands before it (`rcs:+1555...`)."""
     addresses = {key, key.rpartition(":")[2]}
-    where = (col(ConsentRow.channel) == conversation.channel, col(ConsentRow.address).in_(addresses))
+    where = (col(ConsentRow.channel) == channel, col(ConsentRow.address).in_(addresses))
     return list((await db.exec(select(ConsentRow).where(*where).order_by(col(ConsentRow.id)))).all())
 
 

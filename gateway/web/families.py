@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.store import arrivals, counts, marks, pauses
+from gateway.store import arrivals, consents as store_consents, counts, marks, pauses
 from gateway.store.counts import Total, Waiting
 
 Families = list[Metric]
@@ -151,6 +151,12 @@ def sendings(channels: Sequence[str]) -> Ask:
 async def decisions(db: AsyncSession, _now: datetime) -> Families:
     number = _how_many(await counts.requests(db))
     return [_counter("gatehouse_approvals", "Requests that were settled.", _of(number, APPROVALS_ENDED), "outcome")]
+
+
+async def consents(db: AsyncSession, _now: datetime) -> Families:
+    values: Values = {(channel, state): many for channel, state, many in await store_consents.count(db)}
+    what = "Addresses whose last word is kept: `out` wants no messages."
+    return [_gauge("gatehouse_consents", what, {("sms", "out"): 0.0} | values, "channel", "state")]
 
 
 def missing(questions: Mapping[str, bool]) -> Metric:

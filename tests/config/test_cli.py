@@ -18,6 +18,7 @@ COMMANDS = [
     *(("audit", "verify"), ("audit", "export")),
     *(("approvals", "list"), ("approvals", "show"), ("approvals", "explain"), ("approvals", "approve")),
     *(("approvals", "deny"), ("people", "list"), ("people", "check"), ("people", "token")),
+    ("people", "optouts"),
 ]
 STARTS = [("run",), ("web",), ("worker",), ("migrate",), ("agents", "serve")]
 OVER_THE_ROWS = [
@@ -27,6 +28,7 @@ OVER_THE_ROWS = [
     *(("conversations", "erase", "1", "--yes"), ("approvals", "list"), ("approvals", "show", "x")),
     *(("approvals", "approve", "x", "--token", "x"), ("approvals", "deny", "x", "--token", "x")),
     *(("people", "token", "ana"), ("conversations", "take", "1"), ("conversations", "release", "1")),
+    ("people", "optouts"),
 ]
 
 
@@ -185,6 +187,7 @@ async def test_where_there_is_nothing_that_is_said_and_no_failure(database_url: 
     assert await says(database_url, "dead", "replay", "--all") == "there are no dead letters\n"
     assert await says(database_url, "conversations", "list") == "there are no conversations yet\n"
     assert await says(database_url, "resume") == "nothing is paused\n"
+    assert await says(database_url, "people", "optouts") == "nobody has opted out\n"
     for words in (("dead", "list", "--json"), ("conversations", "list", "--json"), ("pause", "--list", "--json")):
         assert await says(database_url, *words) == "[]\n"
 
