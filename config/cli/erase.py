@@ -34,6 +34,7 @@ ALWAYS = (
     ("policy", "addresses of your own people, in gateway.toml and its kept versions"),
     ("exports", "files that were made with `gateway conversations export`"),
     ("backups", "whatever was backed up before: erase again after one is restored"),
+    ("opt-outs", "the number that wants no messages: without it, it would be texted again"),
     ("logs", "ids, no words"),
 )
 

@@ -153,10 +153,15 @@ async def decisions(db: AsyncSession, _now: datetime) -> Families:
     return [_counter("gatehouse_approvals", "Requests that were settled.", _of(number, APPROVALS_ENDED), "outcome")]
 
 
-async def consents(db: AsyncSession, _now: datetime) -> Families:
-    values: Values = {(channel, state): many for channel, state, many in await store_consents.count(db)}
-    what = "Addresses whose last word is kept: `out` wants no messages."
-    return [_gauge("gatehouse_consents", what, {("sms", "out"): 0.0} | values, "channel", "state")]
+def consents(channels: Sequence[str]) -> Ask:
+    each: Values = dict.fromkeys([(channel, state) for channel in channels for state in ("out", "in")], 0.0)
+
+    async def ask(db: AsyncSession, _now: datetime) -> Families:
+        found = {(channel, state): float(many) for channel, state, many in await store_consents.count(db)}
+        what = "Addresses whose last word is kept: `out` wants no messages."
+        return [_gauge("gatehouse_consents", what, each | found, "channel", "state")]
+
+    return ask
 
 
 def missing(questions: Mapping[str, bool]) -> Metric:

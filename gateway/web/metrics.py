@@ -124,7 +124,7 @@ class Metrics:
             "turns": families.turns,
             "sendings": families.sendings(channels),
             "decisions": families.decisions,
-            "consents": families.consents,
+            "consents": families.consents(channels),
         }
         lock = asyncio.Lock()  # one connection at most counts for long
         self._database = Question("database", families.database, store, clock)

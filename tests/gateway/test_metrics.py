@@ -23,6 +23,7 @@ from gateway.policy import Policy
 from gateway.store import Store, Tx, marks, pauses
 from gateway.store.sql import insert_new
 from gateway.store.tables import ApprovalRow, ConversationRow, InboxRow, OutboxRow, TurnRow
+from gateway.store.texting import ConsentRow
 from gateway.web.metrics import KEEP, Metrics, route
 from tests.helpers.clock import Clock
 from tests.helpers.office import OPS, Carrier, Quiet
@@ -290,6 +291,17 @@ async def test_requests_are_counted_while_they_are_open_and_by_what_came_of_them
     assert shown["gatehouse_approvals_open"] == 2
     assert shown["gatehouse_approvals_oldest_seconds"] == near(50)
     assert shown.of("gatehouse_approvals_total") == {"approved": 2, "denied": 1, "expired": 1, "cancelled": 0}
+
+
+async def test_who_wants_no_messages_is_counted(metrics: Metrics, house: Rows, clock: Clock) -> None:
+    for number, state in enumerate(("out", "out", "in")):
+        said = {"account": "+1", "address": f"+2{number}", "state": state, "source": "keyword", "at": clock()}
+        await house.add(ConsentRow(channel="sms", **said))
+
+    told = await page(metrics)
+    assert told['gatehouse_consents{channel="sms",state="out"}'] == 2
+    assert told['gatehouse_consents{channel="sms",state="in"}'] == 1
+    assert told['gatehouse_consents{channel="slack",state="out"}'] == 0
 
 
 async def test_dead_letters_are_those_that_nobody_has_replayed_or_dropped(metrics: Metrics, house: Rows) -> None:
