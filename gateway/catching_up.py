@@ -58,9 +58,9 @@ class CatchingUp:
 
     async def _was_answered(self, name: str, missed: Missed) -> bool:
         """It is old, and something followed that our rows do not know: a restored backup has forgotten the answer."""
-        if missed.event.consent is not None:
-            return False  # what they want is kept with its time, and answered by nobody here
-        sent_at = missed.event.sent_at
+        sent_at, said = missed.event.sent_at, missed.event.consent
+        if said is not None and said.state != "help":
+            return False  # what they want is kept with its time, and what followed was the carrier's confirmation
         if not missed.followed_by or sent_at is None or sent_at > self._clock() - self._late_after:
             return False
         known = await self._store.read(lambda db: sendings.known(db, name, missed.followed_by))
