@@ -42,7 +42,8 @@ def test_a_picture_with_stop_below_it_opts_out() -> None:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_a_button_of_ours_opts_nobody_out_whatever_stands_on_it(verdict: Verdict) -> None:
-    pressed = read(Body="STOP", ButtonPayload=f"ap-1:{verdict.value}:0123456789abcdef")
+    there = {"From": f"whatsapp:{ALICE}", "To": f"whatsapp:{OURS}"}
+    pressed = read(Body="STOP", ButtonPayload=f"ap-1:{verdict.value}:0123456789abcdef", **there)
 
     assert (pressed.pressed is not None, pressed.consent) == (True, None)
     assert read(Body="STOP", ButtonPayload="no more offers").consent == Consent(state="out", source="keyword")
