@@ -90,7 +90,16 @@ async def _policy(settings: Settings) -> Findings:
             said = f"policy: [approvals.{name}] has no {' and no '.join(missing)}"
             found.append(Finding(True, said, "nobody can approve what falls under it"))
     theirs, shown = await asyncio.gather(_people(settings, policy), places.checked(settings, policy))
-    return [*found, *theirs, *shown]
+    return [*found, *_countries(settings, policy), *theirs, *shown]
+
+
+def _countries(settings: Settings, policy: Policy) -> Findings:
+    """Are the countries named that are texted? Others rent numbers to be sent texts."""
+    texts = [route for route in policy.routes if route.channel in ("sms", "*")]
+    if settings.sms is None or not texts or any(route.countries is not None for route in texts):
+        return []
+    advice = "name those of your customers at the route, as `countries`: see docs/policy.md"
+    return [Finding(True, "policy: numbers of every country are answered by text", advice)]
 
 
 async def _people(settings: Settings, policy: Policy) -> Findings:

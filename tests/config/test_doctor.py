@@ -18,7 +18,7 @@ from gateway import stop
 from gateway.events import ThreadRef
 from gateway.store import Store, Tx, arrivals, lanes, marks
 from gateway.work.local import only_engine
-from tests.adapters.doors import Call, OutsideSystem
+from tests.adapters.doors import Call, OutsideSystem, nobody_listens
 from tests.helpers.cli import ROOT, asks, says
 from tests.helpers.databases import scratch
 from tests.helpers.process import until
@@ -225,6 +225,21 @@ async def test_a_policy_by_which_nobody_may_approve_is_worth_a_look(tmp_path: Pa
     assert "[approvals.default] has no ask and no approvers" in said
     assert "[approvals.issue_refund]" in said
     assert line(said, "agent platform") == "ok      agent platform: answers"
+
+
+async def test_texting_every_country_is_worth_a_look_until_the_countries_are_named(tmp_path: Path) -> None:
+    policy = tmp_path / "my.toml"
+    texting = {"SMS__ACCOUNT_SID": "AC1", "SMS__AUTH_TOKEN": "t0ken-s3cret", "SMS__FROM": "+15550000000"}
+    there = {**texting, **WORLD, "SMS__API_URL": nobody_listens(), "GATEWAY_CONFIG": str(policy)}
+    told = []
+    for words in ("", 'countries = ["US", "CA"]\n'):
+        approvals = '[approvals.default]\nask = ["sms:+15550002222"]\napprovers = ["sms:+15550002222"]\n'
+        policy.write_text(f'[[routes]]\nchannel = "sms"\nagent = "support"\n{words}{approvals}')
+        told.append(await says(f"sqlite:///{tmp_path}/none.db", "doctor", code=1, **there))
+
+    said = "look    policy: numbers of every country are answered by text"
+    assert [said in one for one in told] == [True, False]
+    assert all("sms: Twilio cannot be reached" in one and "s3cret" not in one for one in told)
 
 
 async def test_each_channel_is_asked_and_none_of_its_secrets_is_told(tmp_path: Path) -> None:
