@@ -13,9 +13,13 @@ from tests.helpers.cli import says
 from tests.helpers.clock import Clock
 from tests.helpers.process import free_port, until
 from tests.helpers.rows import rows
-from tests.helpers.town import POLICY, Town, Under
+from tests.helpers.town import POLICY, Phone, Town, Under
 
 QUESTION = "Where is order A-1001?"
+PHONE = "+15550002222"  # Ana's
+ON_HER_PHONE = POLICY.replace('slack = "U0ANA"', f'slack = "U0ANA"\nsms = "{PHONE}"').replace(
+    'ask = ["slack:C0OPS"]', 'ask = ["sms:ana", "slack:C0OPS"]'
+)
 
 
 async def gateway(town: Town, *words: str, code: int = 0) -> str:
@@ -70,6 +74,20 @@ async def test_a_text_the_carrier_refused_goes_out_when_operations_say_so(town: 
     await town.alice.gets(told + 1)
     assert f"{letter} is no dead letter" in await gateway(town, "dead", "replay", letter, code=1)
     assert "dead_replayed" in [row["what"] for row in await rows(town.store, "audit")]
+
+
+async def test_a_request_to_who_wants_no_texts_goes_out_once_they_start_and_operations_say_so(under: Under) -> None:
+    async with under(ON_HER_PHONE) as town:
+        letter = await _refused(town)
+        assert "wants no messages" in await gateway(town, "dead", "list")
+
+        assert "wants no messages" in await gateway(town, "dead", "replay", letter, code=1)
+        await town.sandbox.text(PHONE, "START")
+        assert f"{letter} is queued again" in await gateway(town, "dead", "replay", letter)
+
+        await Phone(town, PHONE).is_asked()
+        assert f"{letter} is no dead letter" in await gateway(town, "dead", "replay", letter, code=1)
+        assert "dead_replayed" in [row["what"] for row in await rows(town.store, "audit")]
 
 
 async def test_a_request_that_is_settled_is_not_shown_again(under: Under) -> None:
@@ -137,6 +155,15 @@ async def _inbox(town: Town, column: str, value: object) -> None:
         return (await rows(town.store, "inbox"))[0][column] == value
 
     await until(so, f"{column} {value}")
+
+
+async def _refused(town: Town) -> str:
+    """A request to a colleague who wants no texts: its letter's id."""
+    await town.sandbox.text(PHONE, "STOP")
+    await town.alice.texts("Please refund order A-1001, $40.")
+    await _outbox(town, "failed")
+    (letter,) = json.loads(await gateway(town, "dead", "list", "--json"))
+    return str(letter["id"])
 
 
 async def _outbox(town: Town, status: str) -> None:
