@@ -164,7 +164,7 @@ async def test_an_agent_platform_that_is_away_is_asked_again_for_what_is_left(to
 async def test_what_is_no_address_is_wrong_use(database_url: str, written: str) -> None:
     said = await says(database_url, "conversations", "erase", "--person", written, "--yes", code=2)
 
-    assert "is no address: write sms:+15550001111 or slack:T0TEAM/U0ANA" in said
+    assert "is no address: write sms:+15550001111, whatsapp:+15550001111 or slack:T0TEAM/U0ANA" in said
 
 
 async def test_without_a_terminal_nobody_can_be_asked(town: Town) -> None:
