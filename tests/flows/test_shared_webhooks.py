@@ -10,6 +10,7 @@ import pytest
 
 from adapters.sandbox.signing import twilio_signature
 from adapters.sms.buttons import SHOWN
+from gateway.sentences import NOT_YOURS
 from gateway.words import Words
 from tests.adapters.sms.test_proof import DATA, needs_data
 from tests.helpers.carriers import TOKEN
@@ -161,7 +162,10 @@ async def a_button(phone: Texting, form: Form) -> None:
     await phone.turns(1)
     (approval,) = await rows(phone.store, "approvals")
     assert (approval["state"], form["From"] in str(approval)) == ("approved", True)
-    assert "A-1001" in (await phone.gets(3, form["From"]))[-1]
+    _, unknown, decided, reply = await phone.gets(4, form["From"])
+    assert unknown == NOT_YOURS, "nor that there is none"
+    assert decided.startswith("Approved: issue_refund.")
+    assert "A-1001" in reply
 
 
 async def a_report(phone: Texting, form: Form) -> dict[str, Any]:
