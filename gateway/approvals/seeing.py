@@ -109,10 +109,16 @@ class Seeing:
         return known is not None and known == self._policy.person(who)
 
     def _same_person(self, requester: Identity, who: Identity) -> bool:
-        known, theirs = self._policy.person(requester), self._policy.person(who)
+        known, theirs = self._holder(requester), self._holder(who)
         if known is not None and theirs is not None:
             return known == theirs
         return (requester.channel, holder(requester.address)) == (who.channel, holder(who.address))
+
+    def _holder(self, who: Identity) -> str | None:
+        """Who has their number, on whichever service: enough to refuse them, not to let them."""
+        number = holder(who.address)
+        forms = (who, replace(who, address=number), replace(who, address=f"whatsapp:{number}"))
+        return next((name for one in forms if (name := self._policy.person(one)) is not None), None)
 
     def approvers(self, row: ApprovalRow) -> tuple[str, ...]:
         """By today's policy."""

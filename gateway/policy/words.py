@@ -66,8 +66,8 @@ def as_written(identity: str) -> str:
 
 
 def holder(address: str) -> str:
-    """A number is one person's, on SMS and on WhatsApp."""
-    return address.removeprefix("whatsapp:")
+    """A number is one person's, on SMS, WhatsApp and RCS."""
+    return address.removeprefix("whatsapp:").removeprefix("rcs:")
 
 
 def same_address(who: Identity, channel: str, address: str) -> bool:

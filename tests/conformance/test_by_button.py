@@ -148,6 +148,22 @@ async def test_who_asked_by_text_does_not_approve_it_on_whatsapp_from_the_same_n
     assert await team.states() == ["pending"]
 
 
+@pytest.mark.parametrize(
+    ("known_as", "asked_as"), [("sms", "rcs:"), ("sms", "whatsapp:"), ("whatsapp", "rcs:"), ("whatsapp", "")]
+)
+async def test_who_asked_from_another_service_than_the_directory_knows_approves_it_nowhere(
+    start: Start, ends: Ends, clock: Clock, known_as: str, asked_as: str
+) -> None:
+    rules = policy(approvers=["ana", "ben"]).replace(f'sms = "{PHONES["ana"]}"', f'{known_as} = "{PHONES["ana"]}"')
+    team = Team(await start(at_work=False, policy=rules), ends, clock)
+    (card,) = await team.asked(Call(arguments=ASKED), number=asked_as + PHONES["ana"], seen_by="ben")
+
+    assert (await team.clicks("ana", card)).result == "not_allowed"
+    assert await hears(team, ANA, button(card)) == sentences.NOT_YOURS
+    assert await hears(team, PHONES["ana"], button(card)) == sentences.NOT_YOURS
+    assert await team.states() == ["pending"]
+
+
 async def test_who_may_confirm_by_text_does_not_confirm_from_another_service(
     start: Start, ends: Ends, clock: Clock
 ) -> None:
