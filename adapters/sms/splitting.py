@@ -7,6 +7,7 @@ from adapters.sms import segments
 from adapters.sms.clusters import may_cut
 
 MOST_CHARS = 1600  # Twilio refuses a longer Body (error 21617)
+LATE = 100  # characters that are left for the sentence with which a late reply begins
 PART = 3  # segments of one text; longer ones are dropped by some carriers
 ON = "Read on: "
 
@@ -26,7 +27,7 @@ def by_segments(text: str) -> bool:
 
 def by_characters(text: str) -> bool:
     """Where there are no segments. As UTF-16 counts, which is never less."""
-    return len(text) + sum(character > "\uffff" for character in text) <= MOST_CHARS
+    return len(text) + sum(character > "\uffff" for character in text) <= MOST_CHARS - LATE
 
 
 def parts(text: str, fits: Fits) -> list[str]:

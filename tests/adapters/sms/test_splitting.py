@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from adapters.sms import replies, segments, smart, splitting
+from adapters.sms import render, replies, segments, smart, splitting
 from adapters.sms.clusters import may_cut
-from gateway.events import ThreadRef
+from gateway.events import Say, ThreadRef
+from gateway.words import Words
 
 DATA = Path(__file__).parents[4] / "shared/data/sms/segments"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="shared test data not present: ../shared/data")
@@ -217,13 +218,20 @@ def test_an_address_that_takes_all_the_room_is_sent_alone() -> None:
     ]
 
 
-def test_on_whatsapp_a_message_holds_1600_characters_and_typography_stays() -> None:
-    text = "It’s “fine” – really. " * 70
+def test_on_whatsapp_a_message_holds_1500_characters_and_typography_stays() -> None:
+    text = "It’s “fine” – really. " * 65
 
     assert replies.parts(ON_WHATSAPP, text) == [text.strip()]
     assert replies.page(ON_WHATSAPP, text * 3, most=10) is None
     assert [len(part) <= 1600 for part in replies.parts(ON_WHATSAPP, text * 3)] == [True] * 3
     assert replies.page(ON_WHATSAPP, text * 4, most=10) == (text * 4).strip()
+
+
+def test_a_late_reply_says_so_and_loses_none_of_its_words_to_that() -> None:
+    late = Words().late_reply.format(when="30 Sep 23:59 UTC")
+    for link in ("", "https://gatehouse.example/m/" + "x" * 60):
+        first, *_ = replies.parts(ON_WHATSAPP, "x" * 5000, link=link)
+        assert render.text_for(Say(to=ON_WHATSAPP, text=f"{late}\n\n{first}")).endswith(first[-60:])
 
 
 def test_the_numbers_of_parts_follow_one_another() -> None:
