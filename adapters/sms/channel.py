@@ -135,7 +135,7 @@ class SmsChannel:
             log.warning("Twilio lists %s texts or more since %s: the oldest are not looked at", MOST_MISSED, since)
         sent: dict[str, list[tuple[datetime, str]]] = {}
         for text in texts:
-            if str(text.direction) != "inbound" and text.date_created and text.to and text.sid:
+            if str(text.direction) == "outbound-api" and text.date_created and text.to and text.sid:
                 sent.setdefault(text.to, []).append((text.date_created, text.sid))
         came = [text for text in texts if str(text.direction) == "inbound" and (text.date_created or since) > since]
         ours = {"ours": self._settings.sender, "whatsapp": self._settings.whatsapp}

@@ -83,6 +83,16 @@ async def test_a_missed_text_names_what_was_sent_to_that_person_after_it(twilio:
     assert missed == {"SM1": ("SM2",), "SM3": (), "SM4": ()}
 
 
+async def test_what_twilio_itself_answers_to_a_keyword_is_no_answer_of_ours(twilio: OutsideSystem) -> None:
+    told = text("SM2", NOON, "Reply STOP to unsubscribe.", direction="outbound-reply", **{"from": OURS, "to": ALICE})
+    twilio.will_answer(CREATE, listed(told, came("SM1", NOON - MINUTE)))
+
+    async with sms(api_url=twilio.base) as channel:
+        (missed,) = await channel.missed(SINCE)
+
+    assert missed.followed_by == (), "a restored backup has forgotten no answer"
+
+
 async def test_what_is_older_than_asked_for_is_not_told(twilio: OutsideSystem) -> None:
     twilio.will_answer(CREATE, listed(came("SM1", SINCE - MINUTE)))
 
