@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -79,7 +80,9 @@ class SmsChannel:
         return [PERSON, Pace(timedelta(seconds=1 / rate), burst=1, of="sms")] if rate else [PERSON]
 
     def consent_of(self, to: ThreadRef) -> ThreadRef | None:
-        return keywords.consent_of(to, ours=self._settings.sender_to(to.key))
+        """What came there through our messaging service is about the number of ours that we write from, too."""
+        account = to.account if to.account != self._settings.sender else ""
+        return keywords.consent_of(replace(to, account=account), ours=self._settings.sender_to(to.key))
 
     async def send(self, message: Outbound) -> Receipt:
         ours = self._sender_of(message)

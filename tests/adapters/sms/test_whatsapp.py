@@ -112,6 +112,15 @@ async def test_by_rcs_an_answer_comes_from_the_agent_that_was_written_to(account
     assert (twilio.calls[0].told["From"], twilio.calls[0].told["To"]) == (account, f"rcs:{ALICE}")
 
 
+async def test_stop_that_came_through_the_service_holds_for_what_we_send_there_first() -> None:
+    async with sms(**{"from": "MG1", "whatsapp": "+15005550142"}) as channel:
+        wrote, to_them = (channel.consent_of(ThreadRef("sms", account, THERE)) for account in ("MG1", ""))
+        by_text = channel.consent_of(ThreadRef("sms", "MG1", ALICE))
+
+    assert wrote == to_them
+    assert by_text == ThreadRef("sms", "MG1", ALICE)
+
+
 async def test_what_was_missed_on_whatsapp_is_told_as_its_own_thread(twilio: OutsideSystem) -> None:
     theirs, ours = {"from": THERE, "to": f"whatsapp:{OURS}"}, {"from": f"whatsapp:{OURS}", "to": THERE}
     by_text = {"from": OURS, "to": ALICE}
