@@ -32,6 +32,11 @@ function parts(text, pattern, make, plain) {
   return nodes;
 }
 
+// Plain words, in which a phone makes addresses into links.
+export function linked(text) {
+  return parts(text, /https?:\/\/\S*[^\s.,;:!?'")\]]/gi, ([url]) => link(url, url), (plain) => [plain]);
+}
+
 // --- mrkdwn ---------------------------------------------------------------------------------------------------
 
 const SPAN = new RegExp(

@@ -3,6 +3,7 @@
 import { act } from "./api.js";
 import { setUpCarrier, showCarrier } from "./carrier.js";
 import { clock, el, keep } from "./dom.js";
+import { linked } from "./mrkdwn.js";
 
 const SUGGESTIONS = [
   "Please refund order A-1001, $40.",
@@ -12,6 +13,7 @@ const SUGGESTIONS = [
 ];
 const MINE = { sending: "Sending", failed: "Not sent: the gateway did not take it" };
 const THEIRS = { queued: "Queued", sent: "Sent", delivered: "Delivered", undelivered: "Undelivered", failed: "Failed" };
+const WHATSAPP = "whatsapp:";
 const MOST_BYTES = 5 * 1024 * 1024;
 
 const log = document.getElementById("texts");
@@ -105,7 +107,7 @@ function bubble(text) {
     { class: mine ? "bubble mine" : "bubble" },
     el("span", { class: "hidden" }, mine ? "You: " : "Gateway: "),
     text.pictures.map(picture),
-    text.body && el("p", {}, text.body),
+    text.body && el("p", {}, linked(text.body)),
     el(
       "footer",
       { class: failed ? "failed" : null },
@@ -133,6 +135,7 @@ function nothing(name) {
 }
 
 export function owner(state, number) {
+  if (number.startsWith(WHATSAPP)) return `${owner(state, number.slice(WHATSAPP.length))}, WhatsApp`;
   return state.customers[number] ?? pretty(number);
 }
 

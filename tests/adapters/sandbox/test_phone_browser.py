@@ -38,6 +38,23 @@ async def test_a_text_of_ours_shows_its_segments_and_its_delivery(world, page):
     await expect(texts(page).get_by_role("article").last).to_contain_text("Delivered · 2 segments, UCS-2")
 
 
+async def test_an_address_in_a_text_is_a_link_and_all_else_is_words(world, page):
+    await send(world, "<b>Read on</b>: https://gateway.example/m/1-2-abc. javascript:alert(1)")
+
+    link = texts(page).get_by_role("link")
+    await expect(link).to_have_text("https://gateway.example/m/1-2-abc")
+    await expect(link).to_have_attribute("href", "https://gateway.example/m/1-2-abc")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer")
+    await expect(texts(page)).to_contain_text("<b>Read on</b>: https://gateway.example/m/1-2-abc. javascript:alert(1)")
+
+
+async def test_a_phone_on_whatsapp_goes_by_its_owners_name(world, page):
+    await world.sandbox.text(f"whatsapp:{cast.ALICE}", "hello")
+    await page.get_by_role("radio", name="Alice, WhatsApp").check(force=True)
+
+    await expect(texts(page)).to_contain_text("hello")
+
+
 async def test_what_is_not_delivered_says_why(world, page):
     await page.get_by_text("Carrier works").click()
     await page.get_by_label("What goes wrong").select_option(label="Does not deliver: a landline (30006)")
