@@ -19,6 +19,15 @@ class SmsSettings(BaseModel):
     whatsapp: str = ""  #: our number on WhatsApp, where it is not the one of `sender`
     whatsapp_template: str = ""  #: shows a request with buttons there: a Content SID
 
+    @field_validator("sender")
+    @classmethod
+    def is_a_sender(cls, sender: str) -> str:
+        if not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|MG\w+|(?=.*[A-Za-z])[\w .&-]{1,11}", sender, re.ASCII):
+            raise ValueError(
+                "it is no sender: set it to our number with its country, such as +15550001111, a short code, or MG..."
+            )
+        return sender
+
     @field_validator("whatsapp")
     @classmethod
     def is_a_number(cls, number: str) -> str:

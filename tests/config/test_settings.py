@@ -196,6 +196,8 @@ def test_a_group_is_not_a_variable(group: str, value: str, env: Environment) -> 
         ("MODEL__BASE_URL", "models.example", "it is no address"),
         ("MODEL__TIMEOUT", "0", "greater than 0"),
         ("SMS__ACCOUNT_SID", "SK123", "^AC"),
+        ("SMS__FROM", "5005550199", "it is no sender: set it to our number with its country"),
+        ("SMS__FROM", "+1 500 555 0199", "it is no sender"),
         ("SMS__MOST_SEGMENTS", "2", "greater than or equal to 3"),
     ],
 )
