@@ -4,6 +4,7 @@ An unknown word is an error; a word whose feature is not built yet is refused by
 """
 
 import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -245,6 +246,8 @@ def _explain(error: ValidationError, text: str, name: str) -> str:
     said = str(cause) if cause else first["msg"]
     if first["type"] == "extra_forbidden":
         said = f"`{path[-1]}` is not a word of this table; see docs/policy.md for the words there are"
+    if first["type"] == "tuple_type" and isinstance(first["input"], str):
+        said = f"it is a list: write it as [{json.dumps(first['input'])}]"
     where = ".".join(str(part) for part in path)
     line = _line_of(path, text)
     return f"{name}{f', line {line}' if line else ''}: {where + ': ' if where else ''}{said}"

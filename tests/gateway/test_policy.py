@@ -218,7 +218,7 @@ def test_what_an_older_file_let_a_request_keep_can_still_be_read() -> None:
         ('[approvals.default]\nescalate_to = ["email:ana@acme.example"]\n', 2, "is built yet, not"),
         ('[approvals.default]\nescalate_to = ["requester"]\n', 2, "is built yet, not"),
         ('[approvals.default]\nask = ["slack:"]\n', 2, "is built yet, not"),
-        ('[approvals.default]\nask = "slack:C0OPS"\n', 2, "approvals.default.ask"),
+        ('[approvals.default]\nask = "slack:C0OPS"\n', 2, 'default.ask: it is a list: write it as ["slack:C0OPS"]'),
         ('[approvals.default]\napprovers = ["slack:group:"]\n', 2, "names no group"),
         ('[approvals.default]\nsurfaces = ["fax"]\n', 2, "'slack', 'sms'"),
         ("[approvals.default]\nmax_amount_sms = -1\n", 2, "greater than or equal to 0"),
