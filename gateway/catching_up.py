@@ -52,7 +52,7 @@ class CatchingUp:
             for missed in await channel.missed(since):
                 if await self._was_answered(name, missed):
                     continue
-                if await self._inbox.add(missed.event) is Added.KEPT:
+                if await self._inbox.add(missed.event, listed=True) is Added.KEPT:
                     log.warning("event %s on %s was missed and is kept now", missed.event.event_id, name)
         await self._store.write(lambda tx: marks.put(tx, mark, now))
 

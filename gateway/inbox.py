@@ -45,10 +45,14 @@ class Inbox:
         self._opting = Opting(outbox, clock, by_words.words if by_words else Words())
         self._notes = Notes(outbox, clock)
 
-    async def add(self, event: MessageReceived) -> Added:
+    async def add(self, event: MessageReceived, *, listed: bool = False) -> Added:
+        """`listed`: it is from the carrier's list, which names again and again what is known."""
         event = _clean(event)
         added = await self._store.write_patiently(lambda tx: self._add(tx, event))
-        log.info("event %s on %s: %s", event.event_id, event.thread.channel, added)
+        known = listed and added is Added.DUPLICATE
+        log.log(
+            logging.DEBUG if known else logging.INFO, "event %s on %s: %s", event.event_id, event.thread.channel, added
+        )
         return added
 
     async def edited(self, message: MessageReceived) -> bool:

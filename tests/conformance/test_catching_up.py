@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from gateway.errors import TryLater
 from gateway.events import Say
 from tests.helpers.clock import Clock
@@ -60,6 +62,22 @@ async def test_what_was_handed_over_is_not_taken_again(start: Start, ends: Ends,
     await catch_up(core)
 
     assert len(await core.rows("inbox")) == 1
+
+
+async def test_what_the_list_names_again_is_not_logged_again(
+    start: Start, ends: Ends, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    core = await start(at_work=False)
+    await catch_up(core)
+    clock.passes(MINUTE)
+    wrote(ends, clock, ALICE, "kites")
+    for _ in range(3):
+        await catch_up(core)
+        clock.passes(MINUTE)
+
+    said = [one.getMessage() for one in caplog.records if "kites" in one.getMessage()]
+    assert said == [f"event {ALICE}: kites on sms: kept", f"event {ALICE}: kites on sms was missed and is kept now"]
 
 
 async def test_after_a_restored_backup_what_was_answered_in_the_time_it_forgot_is_not_taken(
