@@ -10,6 +10,7 @@ from adapters.agent.server import functional_prompt
 from adapters.agent.server.samples import ORDERS
 
 UNANSWERED = "UNANSWERED:"
+NO_REASON = "Denied without a reason."  # what the gateway says where nobody gave one
 MAX_QUOTED = 200
 NAME = r"\b[Mm]y name is ([\w'-]+)"
 CITY = r"\b[Ii] live in ([\w'-]+(?: [A-Z][\w'-]+)*)"
@@ -232,6 +233,8 @@ def denied(tool: str, reason: str) -> str:
     deed = {"issue_refund": "the refund", "update_address": "the change of your address"}.get(tool, "that")
     if reason.startswith(UNANSWERED):
         return f"I am sorry: nobody could decide about {deed} in time, so nothing was done."
+    if reason == NO_REASON:
+        return f"I am sorry: {deed} was not approved."
     return f"I am sorry: {deed} was not approved. The reason given: {reason.rstrip('.')}."
 
 

@@ -106,6 +106,14 @@ async def test_an_unanswered_refund_says_that_nobody_could_decide(line: AgentLin
     assert "UNANSWERED" not in answer
 
 
+async def test_a_refund_denied_without_a_reason_names_none(line: AgentLine) -> None:
+    request = asked(await say(line, "Please refund order A-1001, $40."))
+
+    await line.answer(request.message_id, Deny(reason="Denied without a reason."))
+
+    assert reply(await rest_of_turn(line)) == "I am sorry: the refund was not approved."
+
+
 async def test_two_refunds_in_one_sentence_are_two_requests(line: AgentLine) -> None:
     first, second = asked_all(await say(line, "Please refund order A-1001, $40 and order A-1002, $10."))
     assert first.arguments
