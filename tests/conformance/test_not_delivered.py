@@ -1,5 +1,7 @@
 """What a carrier did not deliver: the agent hears of it with the next message, once, and people see it."""
 
+from functools import partial
+
 import pytest
 
 from gateway import dead, fate
@@ -17,6 +19,10 @@ async def lost(core: Core, words: str, *, why: str = LANDLINE, state: Delivery =
     found = [row for row in await core.rows("outbox") if words in row["payload"] and row["provider_id"]]
     report = DeliveryReported(channel="sms", provider_id=found[-1]["provider_id"], state=state, error=why)
     await core.door.inbox.report(report)
+
+
+async def _is_sent(core: Core) -> bool:
+    return "sent" in await ends_of(core)
 
 
 async def settled(core: Core) -> None:
@@ -110,6 +116,9 @@ async def test_a_session_that_is_lost_with_the_message_does_not_lose_the_word(st
 async def test_a_part_of_a_long_reply_is_told_as_one(start: Start, ends: Ends) -> None:
     core = await start()
     await core.receives(ALICE, "kites\fand more")
+    await seen(lambda: ends.sms.told(ALICE))
+    await until(partial(_is_sent, core), "the first part's receipt")
+    await lost(core, "about kites", state=Delivery.SENT)  # the part after it waits for that
     await seen(lambda: len(ends.sms.told(ALICE)) == 2)
     await settled(core)
     await lost(core, "and more")
