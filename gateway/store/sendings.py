@@ -72,9 +72,12 @@ async def by_receipt(db: AsyncSession, channel: str, provider_id: str) -> Outbox
 
 
 async def known(db: AsyncSession, channel: str, provider_ids: Sequence[str]) -> set[str]:
-    """Which of these are receipts of ours."""
-    where = (col(OutboxRow.channel) == channel, col(OutboxRow.provider_id).in_(provider_ids))
-    return {found for found in (await db.exec(select(OutboxRow.provider_id).where(*where))).all() if found is not None}
+    """Which of these are receipts of ours, or of what failed and is sent again (`queue_again` forgets their ids)."""
+    found = set[str | None]()
+    for model, more in ((OutboxRow, ()), (EarlyReportRow, (among(EarlyReportRow.status, "again"),))):
+        where = (col(model.channel) == channel, col(model.provider_id).in_(provider_ids), *more)
+        found |= set((await db.exec(select(model.provider_id).where(*where))).all())
+    return {one for one in found if one is not None}
 
 
 async def shown(db: AsyncSession, approval_id: str) -> list[OutboxRow]:

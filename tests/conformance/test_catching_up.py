@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import TryLater
-from gateway.events import Say
+from gateway.events import Delivery, DeliveryReported, Say
 from tests.helpers.clock import Clock
 from tests.helpers.core import ALICE, BOB, Core, Ends, Start, seen, text
 from tests.helpers.scripted import Taken
@@ -116,6 +116,27 @@ async def test_what_was_missed_before_words_of_ours_that_we_know_of_is_taken(
 
     keys = [row["event_key"] for row in await core.rows("inbox")]
     assert keys == [f"sms:{ALICE}: handed over", f"sms:{ALICE}: missed"]
+
+
+async def test_words_of_ours_that_failed_and_will_be_sent_again_are_ones_we_know_of(
+    start: Start, ends: Ends, clock: Clock
+) -> None:
+    core = await start(at_work=False)
+    await catch_up(core)
+    clock.passes(MINUTE)
+    wrote(ends, clock, ALICE, "missed")
+    clock.passes(MINUTE)
+    await core.receives(ALICE, "handed over")
+    await core.drain()
+    await core.work.deliver(f"sms:{ALICE}")
+    (sent,) = await core.rows("outbox")
+    failed = DeliveryReported(channel="sms", provider_id=sent["provider_id"], state=Delivery.AGAIN, error="30003: off")
+    await core.door.inbox.report(failed)
+    clock.passes(HOUR)
+
+    await catch_up(core)
+
+    assert f"sms:{ALICE}: missed" in [row["event_key"] for row in await core.rows("inbox")]
 
 
 async def test_the_answer_to_what_was_missed_long_ago_says_so(start: Start, ends: Ends, clock: Clock) -> None:
