@@ -113,5 +113,5 @@ def _not_there(ours: str) -> Finding:
 
 def _advice(error: TwilioRestException) -> str:
     if error.status in (401, 403):
-        return "see SMS__ACCOUNT_SID and SMS__AUTH_TOKEN: the first token must be the account's"
+        return "the first token in SMS__AUTH_TOKEN must be that of SMS__ACCOUNT_SID"
     return "see SMS__ACCOUNT_SID and SMS__FROM"

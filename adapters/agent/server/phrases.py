@@ -91,6 +91,8 @@ def _short(value: Any) -> str:
 
 
 def _repeated(text: str) -> str:
+    if not text:
+        return "There was nothing in your message. What can I do for you?"
     return f'You asked: "{text}"' if text.endswith((".", "!", "?")) else f'You asked: "{text}".'
 
 

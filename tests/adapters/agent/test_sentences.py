@@ -106,6 +106,10 @@ async def test_an_unanswered_refund_says_that_nobody_could_decide(line: AgentLin
     assert "UNANSWERED" not in answer
 
 
+async def test_an_empty_message_is_asked_about(line: AgentLine) -> None:
+    assert reply(await say(line, "")) == "There was nothing in your message. What can I do for you?"
+
+
 async def test_a_refund_denied_without_a_reason_names_none(line: AgentLine) -> None:
     request = asked(await say(line, "Please refund order A-1001, $40."))
 

@@ -81,7 +81,7 @@ async def test_the_first_token_must_be_the_accounts(world: World, ask: Ask) -> N
     (one,) = await ask(f"old-secret,{AUTH_TOKEN}")
 
     assert not one.ok
-    assert "the first token" in one.advice
+    assert "the first token in SMS__AUTH_TOKEN" in one.advice
     assert "secret" not in str(one)
 
 
