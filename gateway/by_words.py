@@ -139,7 +139,7 @@ class ByWords:
         if self._is_wrong(event, given) and (until := await self.lock.missed(tx, event.sender)) is not None:
             asked = [one.approval_id for one in given.good]
             other = await self.approvals.elsewhere(tx.db, asked, event.sender)
-            said = self.words.codes_locked.format(until=sentences.time(until)) + sentences.elsewhere(other)
+            said = self.words.codes_locked.format(until=sentences.end(until)) + sentences.elsewhere(other)
             await self._answer(tx, event, said)
             return
         once = ""

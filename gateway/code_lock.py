@@ -38,7 +38,7 @@ class CodeLock:
             await audit.note(tx, "codes locked", now, who=audit.pseudonym(who), via=who.channel)
             name = self.policy.person(who) or audit.pseudonym(who)
             said = f"{MOST} wrong codes on {who.channel} from {name}: no code from there decides before"
-            await self.outbox.alert(tx, f"code-lock:{name}", f"{said} {sentences.time(until)}")
+            await self.outbox.alert(tx, f"code-lock:{name}", f"{said} {sentences.end(until)}")
         return until
 
 

@@ -4,7 +4,7 @@ Nothing about a request to somebody who may not decide it.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.events import ApprovalState, ApprovalView
 from gateway.policy import REQUESTER
@@ -90,3 +90,8 @@ def by_whom(asked: ApprovalView) -> str:
 
 def time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%d %b %H:%M UTC")
+
+
+def end(at: datetime) -> str:
+    """The whole minute at which it is over: who comes then must not be early."""
+    return time(at + timedelta(minutes=1, microseconds=-1))

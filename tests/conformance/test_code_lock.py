@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,7 +49,7 @@ async def test_the_fifth_wrong_code_locks_and_then_even_the_right_one_decides_no
     team = await team_of(start, ends, clock)
     (card,) = await team.asked()
     code = team.code("ana", card)
-    until = sentences.time(clock() + LASTS)
+    until = sentences.end(clock() + LASTS)
 
     said = await guesses(team, "ana", wrong(code))
 
@@ -101,10 +101,23 @@ async def test_operations_get_one_alert_without_a_code_or_a_number(start: Start,
 
     (alert,) = [one for one in ends.alerts() if "wrong codes" in one]
     assert alert == (
-        f"Gatehouse: 5 wrong codes on sms from ana: no code from there decides before {sentences.time(clock() + LASTS)}"
+        f"Gatehouse: 5 wrong codes on sms from ana: no code from there decides before {sentences.end(clock() + LASTS)}"
     )
     assert not [code for code in codes if code in alert]
     assert await team.audited("codes locked") == 1
+
+
+async def test_at_the_time_that_was_told_the_lock_is_over(start: Start, ends: Ends, clock: Clock) -> None:
+    team = await team_of(start, ends, clock)
+    (card,) = await team.asked()
+    code = team.code("ana", card)
+    told = (await guesses(team, "ana", wrong(code)))[4].partition(" before ")[2].partition(".")[0]
+
+    over = datetime.strptime(f"{clock().year} {told}", "%Y %d %b %H:%M UTC").replace(tzinfo=UTC)
+    clock.passes(over - clock())
+    await team.texts("ana", f"YES {code}")
+
+    assert await team.states() == ["approved"]
 
 
 async def test_a_number_that_is_nobodys_in_the_directory_is_named_by_a_pseudonym(
@@ -119,7 +132,7 @@ async def test_a_number_that_is_nobodys_in_the_directory_is_named_by_a_pseudonym
     (alert,) = [one for one in ends.alerts() if "wrong codes" in one]
     assert ALICE not in alert
     assert ALICE.lstrip("+") not in alert
-    assert ends.sms.told(ALICE)[-1] == WORDS.codes_locked.format(until=sentences.time(clock() + LASTS))
+    assert ends.sms.told(ALICE)[-1] == WORDS.codes_locked.format(until=sentences.end(clock() + LASTS))
     await team.core.receives(ALICE, f"YES {team.code_at(ALICE, card)}", "right, and too early")
     assert await team.states() == ["pending"]
 
