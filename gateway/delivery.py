@@ -55,7 +55,8 @@ class Result:
     unsure: bool = False  # a send may have gone out, and nobody knows whether it arrived
     alarm: tuple[str, str] | None = None  # what operations should hear of the channel: a cause, and words
     over_cap: bool = False  # a limit of the day is reached
-    unwanted_at: ThreadRef | None = None  # they want no messages there
+    unwanted: bool = False  # they want no messages
+    refused_at: ThreadRef | None = None  # and it was the carrier that said so
 
 
 class Delivery:
@@ -175,8 +176,9 @@ class Delivery:
             await audit.shown(tx, row, result.receipt, now)
         if result.receipt is not None:
             await self._outbox.taken(tx, row, now)
-        if result.unwanted_at is not None:
-            await self._outbox.consents.refused(tx, result.unwanted_at, tried.at)
+        if result.refused_at is not None:
+            await self._outbox.consents.refused(tx, result.refused_at, tried.at)
+        if result.unwanted and result.status == "dropped":
             await self._outbox.unwanted(tx, row)
         if result.over_cap:
             await self._outbox.over_cap(tx, row, result.error or "")
@@ -209,7 +211,7 @@ class Delivery:
                 if not is_ours:
                     return Result("queued")  # `_settle` sees that another process has it
                 if are_out:
-                    raise OptedOut(WANTS_NONE)
+                    return Result(unsent(row), error=WANTS_NONE, unwanted=True)
             if sending and (over := await self._over_cap(row)) is not None:
                 return Result("failed", error=over, over_cap=True)
             async with asyncio.timeout(SEND_TIMEOUT_S):
@@ -218,7 +220,7 @@ class Delivery:
             status = "queued" if sending else "unknown"
             return self._later(row, status, str(error), asked_for=error.retry_after, alarm=_alarm(row, error))
         except OptedOut as error:
-            return Result(unsent(row), error=str(error), unwanted_at=message.to if message else None)
+            return Result(unsent(row), error=str(error), unwanted=True, refused_at=message.to if message else None)
         except WillNeverArrive as error:
             # A private word to somebody who has left is nothing that a person could send again.
             whispered = isinstance(message, Say) and message.only_for

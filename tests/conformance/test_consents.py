@@ -379,6 +379,7 @@ async def test_a_request_that_reaches_nobody_ends_at_once(start: Start, ends: En
     await team.after(SECOND)
 
     assert await team.states() == ["expired"]
+    assert await team.audited("undelivered") == 1
 
 
 async def test_who_stopped_may_still_decide_by_the_code_they_have(start: Start, ends: Ends, clock: Clock) -> None:
