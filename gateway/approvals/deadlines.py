@@ -145,7 +145,7 @@ class Deadlines:
         for approval_id in await self._store.read(requests.partly_unreachable):
             await self._one(approval_id, self._missed)
         for approval_id in await self._store.read(self._outbox.consents.asked_in_vain):
-            await self._one(approval_id, self._missed)
+            await self._one(approval_id, self._unheard)
         for approval_id in await self._store.read(requests.unreachable):
             await self._one(approval_id, self._unreachable)
         for approval_id in await self._store.read(self._successors.wanted):
@@ -167,6 +167,13 @@ class Deadlines:
 
     async def _missed(self, tx: Tx, row: ApprovalRow) -> None:
         await self.escalate(tx, row, "unreachable")
+
+    async def _unheard(self, tx: Tx, row: ApprovalRow) -> None:
+        """Somebody who was shown it wants no messages any more; what they have still decides."""
+        await self.escalate(tx, row, "unreachable")
+        if not terms_of(row).escalate_to:
+            said = f"somebody who was asked about {row.tool} wants no messages any more, and `escalate_to` names nobody"
+            await self._outbox.alert(tx, f"unheard:{row.tool}", f"{said}: see `gateway approvals show {row.id}`")
 
     async def _unreachable(self, tx: Tx, row: ApprovalRow) -> None:
         await self._outbox.alert(

@@ -340,6 +340,20 @@ async def test_a_stop_while_a_request_waits_for_them_sends_it_to_the_next_approv
     assert PHONES["ana"] not in {one.message.to.key for one in ends.sms.taken[2:]}, "no outcome for who wants none"
 
 
+async def test_where_nobody_is_next_operations_hear_that_an_approver_stopped_and_it_stays_open(
+    start: Start, ends: Ends, clock: Clock
+) -> None:
+    team = Team(await start(at_work=False, policy=policy(ask=["sms:ana"])), ends, clock)
+    await team.asked()
+
+    await stops(team, PHONES["ana"])
+    for _ in range(3):
+        await team.after(SECOND)
+
+    assert await team.states() == ["pending"]
+    assert len([one for one in ends.alerts() if "`escalate_to` names nobody" in one]) == 1
+
+
 async def test_an_approver_who_had_stopped_before_is_passed_over_at_once(
     start: Start, ends: Ends, clock: Clock
 ) -> None:
