@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=3)
 SIGN_OF_LIFE = timedelta(seconds=5)
 UNCLAIMED = timedelta(days=1)  # a carrier's report of something we know nothing of
+SPENT = timedelta(minutes=1)  # a budget, and nobody sends there
 WRONG_CODES = timedelta(hours=1)  # longer than they count
 AFTER_A_FAULT = timedelta(minutes=1)
 BACKLOG = timedelta(minutes=5)  # the oldest event that could be worked on: then operations hear of it
@@ -81,6 +82,7 @@ class Sweep:
             await marks.put(tx, marks.ALIVE, now)
             await sendings.forget_early_before(tx, now - UNCLAIMED)
             await misses.forget_before(tx, now - WRONG_CODES)
+            await leases.forget_spent(tx, now - SPENT)
             if oldest is not None and now - oldest > BACKLOG:
                 minutes = (now - oldest).total_seconds() // 60
                 await self._outbox.alert(

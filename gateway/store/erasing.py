@@ -156,8 +156,8 @@ async def empty_answers(tx: Tx, outbox_ids: Sequence[int], now: datetime) -> Non
 
 async def _empty_out(tx: Tx, mine: Any, now: datetime) -> None:
     lanes = select(OutboxRow.lane).where(mine, col(OutboxRow.kind).not_in(CARDS))
-    idle = and_(col(LeaseRow.until) <= now, or_(col(LeaseRow.free_at).is_(None), col(LeaseRow.free_at) <= now))
     names = [f"out:{lane}" for lane in (await tx.db.exec(lanes.distinct())).all()]  # a name holds the address
+    idle = col(LeaseRow.until) <= now  # what is spent of its budget is forgotten with it
     await changed(tx.db, delete(table(LeaseRow)).where(col(LeaseRow.name).in_(names), idle))
     status = case((among(OutboxRow.status, *OPEN, "failed"), "dropped"), else_=col(OutboxRow.status))
     emptied = {"payload": NOTHING, "lane": "erased", "error": None, "not_before": None, "status": status}

@@ -46,6 +46,13 @@ async def drop(tx: Tx, name: str, holder: str, now: datetime) -> None:
         await changed(tx.db, update(table(LeaseRow)).where(*ours).values(until=now, holder=""))
 
 
+async def forget_spent(tx: Tx, then: datetime) -> None:
+    """Lanes that nobody holds and whose budget was whole again by then: their names are people's numbers."""
+    theirs = col(LeaseRow.name).startswith("out:", autoescape=True)
+    idle = (col(LeaseRow.holder) == "", col(LeaseRow.until) < then, col(LeaseRow.free_at) < then)
+    await changed(tx.db, delete(table(LeaseRow)).where(theirs, *idle))
+
+
 async def renew(tx: Tx, holders: list[str], until: datetime) -> None:
     """What these hold, and nothing that they let go of."""
     await changed(tx.db, update(table(LeaseRow)).where(col(LeaseRow.holder).in_(holders)).values(until=until))

@@ -8,7 +8,7 @@ from gateway.events import Say, Verdict
 from gateway.inbox import Inbox
 from gateway.outbox import Outbox
 from gateway.policy import read
-from gateway.store import marks
+from gateway.store import Tx, leases, marks
 from tests.helpers.agents import asks_first, waits_for
 from tests.helpers.clock import Clock
 from tests.helpers.core import ALICE, ANA, BOB, POLICY, WORDS, Core, Ends, Start, seen, text
@@ -52,6 +52,24 @@ async def test_nothing_rings_before_its_time(start: Start, ends: Ends, clock: Cl
     clock.passes(MINUTE)
     await core.work.sweep()
     assert [row["state"] for row in await core.rows("approvals")] == ["expired"]
+
+
+async def test_a_number_that_was_texted_stands_in_no_lease_a_while_later(start: Start, clock: Clock) -> None:
+    core, lane = await start(at_work=False), f"out:sms:{ALICE}"
+
+    async def sent(tx: Tx) -> None:
+        now = clock()
+        await leases.take(tx, lane, "sender", now, now + MINUTE)
+        await leases.spend(tx, lane, now + timedelta(seconds=1))
+        await leases.drop(tx, lane, "sender", now)
+
+    await core.store.write(sent)
+    await core.work.sweep()
+    assert lane in str(await core.rows("leases"))
+
+    clock.passes(2 * MINUTE)
+    await core.work.sweep()
+    assert lane not in str(await core.rows("leases"))
 
 
 async def test_of_several_processes_one_keeps_the_deadline(start: Start, ends: Ends, clock: Clock) -> None:

@@ -108,7 +108,7 @@ async def test_a_request_that_is_open_is_withdrawn_in_sight_of_those_who_were_as
         "sessions": 1,
     }
     assert [one["state"] for one in erased["sessions"]] == ["erased"]
-    assert set(erased["remains"]) == {"Twilio", "audit", "policy", "exports", "backups", "logs"}
+    assert set(erased["remains"]) == {"Twilio", "opt-outs", "audit", "policy", "exports", "backups", "logs"}
     assert WORDS not in await agents(town)
 
 
