@@ -41,10 +41,18 @@ def postgres() -> str:
 
 RULES = (
     "by_button",
+    "by_text",
+    "callbacks",
+    "caps",
     "carrier_reports",
     "confirming",
     "edits",
+    "erasing",
     "files",
+    "handoff",
+    "held",
+    "live",
+    "metrics",
     "must_have",
     "must_have_shown",
     "not_delivered",

@@ -98,7 +98,7 @@ def twice(told: Sequence[Delivery]) -> list[tuple[Delivery, ...]]:
 
 
 @pytest.mark.parametrize(("told", "ends"), [(ARRIVES, "delivered"), (FAILS, "failed")])
-@pytest.mark.parametrize("early", [0, 2, 6])
+@pytest.mark.parametrize("early", [0, pytest.param(2, marks=pytest.mark.long), 6])
 async def test_in_every_order_and_twice_the_last_state_is_right(
     told: tuple[Delivery, ...], ends: str, early: int, store: Store, office: Office, carrier: Numbering
 ) -> None:
