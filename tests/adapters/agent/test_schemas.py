@@ -126,7 +126,8 @@ async def platform(
 
     app = Starlette(routes=[Route("/v1/agent", agent)])
     async with serving_app(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http:
-        yield ToolSchemas(http, within_s=0.2, now_s=lambda: now_s[0]), asked
+        within_s = 0.2 if any(isinstance(one, float) for one in answers) else 10.0  # a busy machine is no silence
+        yield ToolSchemas(http, within_s=within_s, now_s=lambda: now_s[0]), asked
 
 
 def told(schema: Any) -> Response:
